@@ -1,0 +1,107 @@
+"""A delegate: one CNI type, in this process (CNI 1.1, "CNI operations").
+
+A third party writes a class with ``parse``, ``add``, ``check``, ``delete`` and names it in the entry-point group
+``multinet.delegates``; the entry point's name is the CNI type. Ours come in by the same door.
+
+The order is always: ``parse`` for every plugin of every network of the pod, and only then the first ``add``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from multinet.cni.args import Args
+from multinet.cni.netconf import NetConf
+from multinet.cni.types import DNS, Result
+from multinet.cni.versions import SUPPORTED
+from multinet.delegate.doors import Ipam
+from multinet.delegate.undo import Undo
+from multinet.errors import MultinetError
+from multinet.kernel.namespace import Namespace
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call(Generic[C]):
+    """One verb, for one plugin of one attachment. What it carries is open for as long as the verb runs."""
+
+    conf: C
+    """What ``parse`` returned."""
+    network: str
+    """``name`` of the configuration: what IPAM and rule names are keyed by."""
+    version: str
+    """``cniVersion`` of the configuration."""
+    container_id: str
+    """"" for GC and STATUS, which mean no container."""
+    ifname: str
+    netns: str
+    """The path as the runtime gave it, for results and for comparing with prevResult; "" when there was none."""
+    host: Namespace
+    """Where the plugin was called: bridges, masters and host ends live here."""
+    sandbox: Namespace | None
+    """The container's namespace. None on DEL when it is gone, and for GC and STATUS."""
+    prev_result: Result | None = None
+    dns: DNS = DNS()
+    """``dns`` of the configuration."""
+    ipam: Ipam | None = None
+    """None when the configuration names no ``ipam.type``."""
+    valid: frozenset[tuple[str, str]] = frozenset()
+    """GC: the (container id, ifname) pairs that are still attached; everything else of this network goes."""
+
+    @property
+    def pod(self) -> Namespace:
+        """The container's namespace where it must exist (ADD, CHECK)."""
+        if self.sandbox is None:
+            raise MultinetError("there is no namespace to work in: the runtime named none")
+        return self.sandbox
+
+    def dns_of(self, ipam_result: Result) -> DNS:
+        """The configuration's ``dns`` where it says anything, else IPAM's. (The reference's macvlan and others
+        print the configuration's even when it is empty; bridge's rule holds for all of ours.)"""
+        return self.dns or ipam_result.dns
+
+
+class Delegate(Generic[C]):
+    """What a CNI type does. Instances hold no state of a call and are shared by threads."""
+
+    versions: ClassVar[tuple[str, ...]] = SUPPORTED
+    """The cniVersions served."""
+
+    grouped: ClassVar[bool] = False
+    """Does ``add`` make exactly the container's interface, a virtual link in ``links.GROUP``? Then DEL may remove
+    it together with all others of the pod in one request, before ``delete`` is called (which still must work
+    alone, and must not need the link to be there)."""
+
+    def parse(self, conf: NetConf, args: Args) -> C:
+        """Read and check the whole configuration, without looking at the machine. Raises InvalidConfig."""
+        raise NotImplementedError
+
+    def add(self, call: Call[C], undo: Undo) -> Result:
+        """Make it. Whatever is made pushes its way back at once; the caller walks it if anything fails later."""
+        raise NotImplementedError
+
+    def check(self, call: Call[C]) -> None:
+        """Compare what is there with ``call.prev_result``. Raises CheckFailed."""
+        raise NotImplementedError
+
+    def delete(self, call: Call[C]) -> None:
+        """Remove whatever ``add`` may have made, found by names derived from container id and ifname: also after a
+        crash in the midst of ``add``, also twice, also with the namespace gone. Absent is success."""
+        raise NotImplementedError
+
+    def gc(self, call: Call[C]) -> None:
+        """Remove what belongs to this network and to none of ``call.valid``. Goes on to the end, then raises."""
+        if call.ipam:
+            call.ipam.gc()
+
+    def status(self, call: Call[C]) -> None:
+        """Return if an ADD could be served now; else raise NotAvailable."""
+        if call.ipam:
+            call.ipam.status()
+
+
+AnyDelegate = Delegate[Any]
+Config = Mapping[str, Any]

@@ -1,0 +1,33 @@
+"""What a call may carry in from outside, as protocols: a delegate knows these, not who is behind them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from multinet.cni.types import Result
+from multinet.delegate.undo import Undo
+
+
+class Ipam(Protocol):
+    """The plugin named by ``ipam.type``, given the same configuration, already read and found good.
+
+    Installed or executable: the caller can't tell.
+    """
+
+    @property
+    def type(self) -> str: ...
+
+    def add(self, undo: Undo) -> Result:
+        """Addresses, routes and DNS. The release is on ``undo`` when this returns or raises.
+
+        Raises AddressError when the plugin gave no address at all.
+        """
+
+    def check(self, prev_result: Result | None) -> None: ...
+
+    def delete(self) -> None:
+        """Release; nothing there is success."""
+
+    def gc(self) -> None: ...
+
+    def status(self) -> None: ...

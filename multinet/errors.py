@@ -1,0 +1,180 @@
+"""The whole tree of errors. Each class carries the CNI code it is answered with (CNI 1.1, "Error").
+
+    MultinetError 999               something of ours failed
+    ├── IncompatibleVersion 1       this cniVersion is not served
+    ├── UnsupportedField 2          a key is understood but can't be honoured here
+    ├── UnknownContainer 3          no container is meant
+    ├── BadEnvironment 4            a CNI_* variable is missing or wrong
+    ├── IOFailure 5                 stdin, a file or a socket failed
+    ├── DecodingFailure 6           text that is not what its format asks for
+    ├── InvalidConfig 7             well-formed, but says something that can't be done
+    │   ├── SelectionError 7        the pod's annotation
+    │   └── IsolationError 7        the pod may not use that definition
+    ├── InvalidNetns 8              the namespace is not one, or is the wrong one
+    │   └── NetnsGone 8             ... or is not there (DEL takes this for success)
+    ├── TryAgain 11                 would work later
+    ├── NotAvailable 50             STATUS: an ADD could not be served
+    │   └── LimitedConnectivity 51  ... and running containers may suffer
+    ├── KernelError 999             the kernel refused; carries errno
+    │   ├── NotFound, Exists, Busy, NotPermitted
+    ├── AddressError 999            no address left, taken, or not ours
+    ├── CheckFailed 999             CHECK: what is there is not what was made
+    └── PluginFailed (its own)      an executable answered with an error
+
+A message is one sentence: what could not be done and why. ``hint`` says what to do next. Where it happened is
+put in front on the way out, one step a layer, by ``inside``: ``default/storage[bridge].ipam: no addresses left``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+
+class MultinetError(Exception):
+    """Anything we refuse or fail at. ``str()`` is the whole sentence: place, message, hint."""
+
+    code: ClassVar[int] = 999
+
+    def __init__(self, message: str, *, hint: str = "", details: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+        self.place: list[str] = []
+
+    @property
+    def cni_code(self) -> int:
+        return self.code
+
+    @property
+    def where(self) -> str:
+        """The path to the fault: ``default/net-a[bridge].ipam``. A step that starts with '.' or '[' binds tightly."""
+        text = ""
+        for step in self.place:
+            text += step if not text or step[0] in ".[" else f": {step}"
+        return text
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.place else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+@contextmanager
+def inside(place: str) -> Iterator[None]:
+    """Put ``place`` in front of the path of any error of ours that comes out of the block."""
+    try:
+        yield
+    except MultinetError as error:
+        error.place.insert(0, place)
+        raise
+
+
+class IncompatibleVersion(MultinetError):
+    code = 1
+
+
+class UnsupportedField(MultinetError):
+    code = 2
+
+
+class UnknownContainer(MultinetError):
+    code = 3
+
+
+class BadEnvironment(MultinetError):
+    code = 4
+
+
+class IOFailure(MultinetError):
+    code = 5
+
+
+class DecodingFailure(MultinetError):
+    code = 6
+
+
+class InvalidConfig(MultinetError):
+    code = 7
+
+
+class SelectionError(InvalidConfig):
+    """The annotation is wrong. The message holds the text and a caret below the place."""
+
+
+class IsolationError(InvalidConfig):
+    """The pod may not use that definition."""
+
+
+class InvalidNetns(MultinetError):
+    code = 8
+
+
+class NetnsGone(InvalidNetns):
+    """Nothing is at the path."""
+
+
+class TryAgain(MultinetError):
+    code = 11
+
+
+class NotAvailable(MultinetError):
+    code = 50
+
+
+class LimitedConnectivity(NotAvailable):
+    code = 51
+
+
+class KernelError(MultinetError):
+    """The kernel refused. ``errno`` is positive; 0 where the refusal had none."""
+
+    def __init__(self, message: str, *, errno: int = 0, hint: str = "", details: str = "") -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.errno = errno
+
+
+class NotFound(KernelError):
+    """ENOENT, ENODEV, ENXIO, ESRCH, EADDRNOTAVAIL: the thing is not there. DEL takes this for success."""
+
+
+class Exists(KernelError):
+    """EEXIST."""
+
+
+class Busy(KernelError):
+    """EBUSY."""
+
+
+class NotPermitted(KernelError):
+    """EPERM, EACCES."""
+
+
+class AddressError(MultinetError):
+    """No address left, or the one asked for is taken or not in the range."""
+
+
+class CheckFailed(MultinetError):
+    """CHECK found something else than what ADD made."""
+
+
+class PluginFailed(MultinetError):
+    """An executable failed; ``plugin_code`` is the code it gave (0 when it gave none)."""
+
+    def __init__(self, message: str, *, plugin_code: int, hint: str = "", details: str = "") -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.plugin_code = plugin_code
+
+    @property
+    def cni_code(self) -> int:
+        return self.plugin_code
+
+
+def nearest(word: str, known: object) -> str:
+    """The known word that ``word`` was probably meant to be, or "". ``known`` is any iterable of strings."""
+    from difflib import get_close_matches  # only mistakes pay for it
+
+    choices = {str(name).lower(): str(name) for name in known}  # type: ignore[attr-defined]
+    found = get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
+    return choices[found[0]] if found else ""
