@@ -22,7 +22,7 @@
     └── PluginFailed (its own)      an executable answered with an error
 
 A message is one sentence: what could not be done and why. ``hint`` says what to do next. Where it happened is
-put in front on the way out, one step a layer, by ``inside``: ``default/storage[bridge].ipam: no addresses left``.
+put in front on the way out, one step a layer, by ``inside``: ``default/net-a[bridge].ipam: no addresses left``.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class MultinetError(Exception):
 
     @property
     def where(self) -> str:
-        """The path to the fault: ``default/net-a[bridge].ipam``. A step that starts with '.' or '[' binds tightly."""
+        """The path to the fault: ``default/net-a[bridge].ipam``. A step that starts with "." or "[" binds."""
         text = ""
         for step in self.place:
             text += step if not text or step[0] in ".[" else f": {step}"
-        return text
+        return text.lstrip(".")
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.place else self.message

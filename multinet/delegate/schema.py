@@ -1,0 +1,5 @@
+"""How a room checks its configuration: ``SCHEMA = Schema.of(__package__)``, then ``SCHEMA.read(conf.raw)``."""
+
+from multinet.schema import Schema
+
+__all__ = ["Schema"]
