@@ -21,8 +21,8 @@
     ├── CheckFailed 999             CHECK: what is there is not what was made
     └── PluginFailed (its own)      an executable answered with an error
 
-A message is one sentence: what could not be done and why. ``hint`` says what to do next. Where it happened is
-put in front on the way out, one step a layer, by ``inside``: ``default/net-a[bridge].ipam: no addresses left``.
+A message is one sentence: what could not be done and why. ``hint`` says what to do next. Where it happened
+is put in front on the way out, one step a layer, by ``inside``: ``default/net-a[bridge].ipam: no addresses``.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """A room's ``schema.json``: keys brought to their written case, then checked, with the path of the fault.
 
 The reference decodes JSON keys in any case and ignores the ones it does not know (its own tests rely on
-``"bandWidth"``), so a key is first folded to the schema's spelling, and ``null`` leaves the default. A schema that
-says ``additionalProperties: false`` somewhere is about our own files; the reference's formats never do.
+``"bandWidth"``), so a key is first folded to the schema's spelling, and ``null`` leaves the default. A
+schema that says ``additionalProperties: false`` is about our own files; the reference's formats never do.
 
-A validator costs 0.9 ms a run, so verdicts are kept by the text of what was checked: configurations are few and
-requests are many.
+A validator costs 0.9 ms a run, so verdicts are kept by the text of what was checked: configurations are few
+and requests are many.
 """
 
 from __future__ import annotations
@@ -170,10 +170,9 @@ def _hint(fault: ValidationError) -> str:
         if meant := nearest(_unknown(fault), known):
             return f"did you mean {meant!r}?"
         return f"known are {', '.join(sorted(known))}"
-    if fault.validator == "enum" and isinstance(fault.instance, str):
-        if meant := nearest(
-            fault.instance, [word for word in fault.validator_value if isinstance(word, str)]
-        ):
+    if fault.validator == "enum":
+        words = [word for word in fault.validator_value if isinstance(word, str)]
+        if meant := nearest(str(fault.instance), words):
             return f"did you mean {meant!r}?"
     described = fault.schema.get("description", "") if isinstance(fault.schema, Mapping) else ""
     return str(described).split(". ")[0].rstrip(".")

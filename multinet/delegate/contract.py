@@ -1,7 +1,7 @@
 """A delegate: one CNI type, in this process (CNI 1.1, "CNI operations").
 
-A third party writes a class with ``parse``, ``add``, ``check``, ``delete`` and names it in the entry-point group
-``multinet.delegates``; the entry point's name is the CNI type. Ours come in by the same door.
+A third party writes a class with ``parse``, ``add``, ``check``, ``delete`` and names it in the entry-point
+group ``multinet.delegates``; the entry point's name is the CNI type. Ours come in by the same door.
 
 The order is always: ``parse`` for every plugin of every network of the pod, and only then the first ``add``.
 """
@@ -9,7 +9,7 @@ The order is always: ``parse`` for every plugin of every network of the pod, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from multinet.cni.args import Args
@@ -38,16 +38,19 @@ class Call(Generic[C]):
     """"" for GC and STATUS, which mean no container."""
     ifname: str
     netns: str
-    """The path as the runtime gave it, for results and for comparing with prevResult; "" when there was none."""
+    """The path as the runtime gave it, for results and for comparing with prevResult; "" for none."""
     host: Namespace
     """Where the plugin was called: bridges, masters and host ends live here."""
     sandbox: Namespace | None
     """The container's namespace. None on DEL when it is gone, and for GC and STATUS."""
     prev_result: Result | None = None
-    dns: DNS = DNS()
+    dns: DNS = field(default_factory=DNS)
     """``dns`` of the configuration."""
     ipam: Ipam | None = None
     """None when the configuration names no ``ipam.type``."""
+    group: int = 0
+    """The link group of this request: every virtual link made in the sandbox carries it (``links.link_group``),
+    so that DEL can remove all links of a pod with one message."""
     valid: frozenset[tuple[str, str]] = frozenset()
     """GC: the (container id, ifname) pairs that are still attached; everything else of this network goes."""
 
@@ -59,8 +62,11 @@ class Call(Generic[C]):
         return self.sandbox
 
     def dns_of(self, ipam_result: Result) -> DNS:
-        """The configuration's ``dns`` where it says anything, else IPAM's. (The reference's macvlan and others
-        print the configuration's even when it is empty; bridge's rule holds for all of ours.)"""
+        """The configuration's ``dns`` where it says anything, else IPAM's.
+
+        The reference's macvlan and others print the configuration's even when it is empty, and lose IPAM's;
+        what bridge does there holds for all of ours.
+        """
         return self.dns or ipam_result.dns
 
 
@@ -71,16 +77,16 @@ class Delegate(Generic[C]):
     """The cniVersions served."""
 
     grouped: ClassVar[bool] = False
-    """Does ``add`` make exactly the container's interface, a virtual link in ``links.GROUP``? Then DEL may remove
-    it together with all others of the pod in one request, before ``delete`` is called (which still must work
-    alone, and must not need the link to be there)."""
+    """Does ``add`` make the container's interface, a virtual link in ``call.group``? Then DEL may remove it with
+    all others of the pod in one message before ``delete`` is called, which must not need it to be there (and
+    must remove it when it is)."""
 
     def parse(self, conf: NetConf, args: Args) -> C:
         """Read and check the whole configuration, without looking at the machine. Raises InvalidConfig."""
         raise NotImplementedError
 
     def add(self, call: Call[C], undo: Undo) -> Result:
-        """Make it. Whatever is made pushes its way back at once; the caller walks it if anything fails later."""
+        """Make it. Whatever is made pushes its way back at once; the caller walks it if anything fails."""
         raise NotImplementedError
 
     def check(self, call: Call[C]) -> None:
@@ -88,12 +94,14 @@ class Delegate(Generic[C]):
         raise NotImplementedError
 
     def delete(self, call: Call[C]) -> None:
-        """Remove whatever ``add`` may have made, found by names derived from container id and ifname: also after a
-        crash in the midst of ``add``, also twice, also with the namespace gone. Absent is success."""
+        """Remove whatever ``add`` may have made, found by names derived from container id and ifname.
+
+        Also after a crash in the midst of ``add``, also twice, also with the namespace gone: absent is success.
+        """
         raise NotImplementedError
 
     def gc(self, call: Call[C]) -> None:
-        """Remove what belongs to this network and to none of ``call.valid``. Goes on to the end, then raises."""
+        """Remove what belongs to this network and to none of ``call.valid``: to the end, then raise."""
         if call.ipam:
             call.ipam.gc()
 

@@ -1,4 +1,4 @@
-"""How a room checks its configuration: ``SCHEMA = Schema.of(__package__)``, then ``SCHEMA.read(conf.raw)``."""
+"""How a room checks its configuration: ``SCHEMA = Schema.of(__package__)``, ``SCHEMA.read(conf.raw)``."""
 
 from multinet.schema import Schema
 

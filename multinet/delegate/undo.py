@@ -1,7 +1,7 @@
 """What was made, and how to take it back, newest first.
 
-Whatever is made hands over its undo in the next line; nobody keeps flags. An executable can't be seen into, so
-for one of those the undo is pushed *before* it runs.
+Whatever is made hands over its undo in the next line; nobody keeps flags. An executable can't be seen into,
+so for one of those the undo is pushed *before* it runs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Self
 
 
 class Undo:
-    """A stack of ways back. Leaving the block by an exception walks it, to the end, whatever fails on the way.
+    """A stack of ways back. Leaving the block by an exception walks it to the end, whatever fails on the way.
 
     A step that fails becomes a note on the exception that began it, and is counted in ``leftovers``.
     """
