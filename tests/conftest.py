@@ -1,0 +1,112 @@
+"""Fixtures every test may use. Namespaces, folders and processes made through them are always cleared up.
+
+netns()        makes a named network namespace; ``netns("host")`` puts a word into its name
+host, pod      two of them: where a plugin is called, and a container's (lo is down, as a runtime leaves it)
+state          an empty folder for a plugin's or multinet's own state
+peers          the folder of the reference's Go programs
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support import netns as namespaces
+from tests.support import world
+from tests.support.netns import Netns
+from tests.support.wait import until
+
+ROOT = Path(__file__).parent.parent
+PEERS = ROOT / ".cache" / "peers"
+NEEDS_ROOT = ("kernel", "peer", "uml")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    marks = [name for name in NEEDS_ROOT if item.get_closest_marker(name)]
+    if marks and os.geteuid() != 0:
+        pytest.fail(
+            f"a test marked {marks[0]} must run as root; without root: pytest -m 'not kernel and not peer'"
+        )
+
+
+@pytest.fixture(scope="session")
+def outside() -> Iterator[int]:
+    """The network namespace the run was started in, for set-up that needs the machine's network."""
+    with open("/proc/self/ns/net") as here:
+        yield here.fileno()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_world(outside: int) -> Iterator[None]:
+    """The run happens in namespaces of its own, and fails when its tests leave something in them."""
+    if os.geteuid() != 0:
+        yield
+        return
+    world.enter()
+    before = world.Traces.now()
+    yield
+    try:
+        until(lambda: not world.Traces.now().since(before), seconds=2)
+    except AssertionError:
+        pytest.fail("after all tests: " + "; ".join(world.Traces.now().since(before)), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def peers(outside: int) -> Path:
+    """The folder of the reference's plugins and cnitool, brought up to date by `make peers`."""
+    make = ["make", "--no-print-directory", "-C", str(ROOT), "peers"]
+    done = subprocess.run(
+        ["nsenter", f"--net=/proc/self/fd/{outside}", "--", *make],
+        pass_fds=[outside],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(f"`make peers` failed:\n{done.stdout}{done.stderr}", pytrace=False)
+    return PEERS
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def netns() -> Iterator[Callable[..., Netns]]:
+    """Make named network namespaces; when the test is over each is removed and every process in it killed."""
+    with ExitStack() as stack:
+
+        def make(word: str = "") -> Netns:
+            made = namespaces.make(
+                "-".join(filter(None, ["mn", str(os.getpid()), str(next(_numbers)), word]))
+            )
+            stack.callback(namespaces.remove, made)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def host(netns: Callable[..., Netns]) -> Netns:
+    """A namespace to stand for the machine's own: bridges, masters and host ends live here."""
+    made = netns("host")
+    made.ip("link", "set", "lo", "up")
+    return made
+
+
+@pytest.fixture
+def pod(netns: Callable[..., Netns]) -> Netns:
+    """A container's namespace."""
+    return netns("pod")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """An empty folder for state files."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    return folder

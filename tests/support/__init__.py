@@ -1,0 +1,1 @@
+"""What tests of several rooms share: namespaces, waiting, and the world a test run happens in."""
