@@ -1,0 +1,30 @@
+"""The table: every row is a configuration that both are given."""
+
+from __future__ import annotations
+
+from tests.equality.case import Case
+from tests.equality.cases import (
+    bridge,
+    bridge_gateway,
+    failures,
+    host_local,
+    loopback,
+    macvlan,
+    ptp,
+    static,
+    versions,
+    vlan,
+)
+
+CASES: tuple[Case, ...] = (
+    *bridge.CASES,
+    *bridge_gateway.CASES,
+    *vlan.CASES,
+    *ptp.CASES,
+    *macvlan.CASES,
+    *loopback.CASES,
+    *host_local.CASES,
+    *static.CASES,
+    *versions.CASES,
+    *failures.CASES,
+)

@@ -1,0 +1,118 @@
+"""The complete state of a namespace, by the tools an operator would look with; nothing of ours is used.
+
+``of_namespace`` and ``of_files`` run inside a machine and take everything as it is. What of it is made
+comparable, and why, is in ``normal``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+IP = """\
+link show
+addr show
+route show table all
+rule show
+neigh show nud permanent
+neigh show proxy
+"""
+IP_NAMES = ("link", "addr", "route", "rule", "neigh", "proxy")
+
+SYSCTLS = ("net/ipv4", "net/ipv6")
+
+
+def of_namespace(sys: Path) -> dict[str, Any]:
+    """The namespace of the calling thread; ``sys`` is a sysfs of it."""
+    state = dict(zip(IP_NAMES, _jsons(["ip", "-d", "-j", "-batch", "-"], IP), strict=True))
+    state["rule6"] = _jsons(["ip", "-6", "-j", "rule", "show"])[0]
+    if any(link.get("linkinfo", {}).get("info_kind") == "bridge" for link in state["link"]):
+        state["port"] = _first(_jsons(["bridge", "-d", "-j", "link"]))
+        state["vlan"] = _first(_jsons(["bridge", "-j", "vlan"]))
+    state["nft"] = _first(_jsons(["nft", "-j", "list", "ruleset"]))["nftables"]
+    # Rules made through iptables are opaque to nft ("xt"), so iptables says what they are.
+    families = {entry["table"]["family"] for entry in state["nft"] if "table" in entry}
+    state["iptables"] = _lines(["iptables-save"]) if "ip" in families else []
+    state["ip6tables"] = _lines(["ip6tables-save"]) if "ip6" in families else []
+    state["sysctl"] = _sysctls()
+    state["mac_assigned"] = {
+        link["ifname"]: (sys / "class/net" / link["ifname"] / "addr_assign_type").read_text().strip()
+        for link in state["link"]
+    }
+    return state
+
+
+def of_files(*roots: Path, without: tuple[Path, ...]) -> dict[str, str]:
+    """Every file and folder below ``roots``: its mode and what is in it."""
+    found = {}
+    for root in roots:
+        for folder, folders, names in os.walk(root):
+            here = Path(folder)
+            folders[:] = [name for name in folders if here / name not in without]
+            for path in [here / name for name in (*folders, *names)]:
+                mode = path.lstat().st_mode
+                content = path.read_bytes().decode(errors="backslashreplace") if path.is_file() else ""
+                found[str(path)] = f"{mode:o} {content!r}"
+    return found
+
+
+def unsettled(state: Mapping[str, Any]) -> list[str]:
+    """What is still on its way: a carrier not yet noticed, an address not yet tested."""
+    found = []
+    for link in state["link"]:
+        flags = link["flags"]
+        if "UP" in flags and ("LOWER_UP" in flags) is ("NO-CARRIER" in flags):
+            found.append(f"{link['ifname']}: carrier")
+    for link in state["addr"]:
+        found += [
+            f"{link['ifname']}: {address['local']}"
+            for address in link["addr_info"]
+            if address.get("tentative") and not address.get("dadfailed") and "LOWER_UP" in link["flags"]
+        ]
+    return found
+
+
+def _jsons(argv: list[str], text: str = "") -> list[Any]:
+    """All JSON values that a program prints, one after the other."""
+    rest = _output(argv, text).strip()
+    decoder = json.JSONDecoder()
+    values = []
+    while rest:
+        value, end = decoder.raw_decode(rest)
+        values.append(value)
+        rest = rest[end:].lstrip()
+    return values
+
+
+def _first(values: list[Any]) -> Any:
+    return values[0] if values else []
+
+
+def _lines(argv: list[str]) -> list[str]:
+    return [line for line in _output(argv).splitlines() if not line.startswith("#")]  # '#': the time of day
+
+
+def _output(argv: list[str], text: str = "") -> str:
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=30)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(argv)}: exit status {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+def _sysctls() -> dict[str, str]:
+    """All of IPv4's and IPv6's, per-interface ones included."""
+    found = {}
+    for root in SYSCTLS:
+        for folder, _, names in os.walk(f"/proc/sys/{root}"):
+            for name in names:
+                path = f"{folder}/{name}"
+                try:
+                    with open(path) as file:
+                        found[path.removeprefix("/proc/sys/")] = file.read().strip()
+                except OSError as error:  # write-only ones, and stable_secret while it is unset
+                    found[path.removeprefix("/proc/sys/")] = f"unreadable: {error.strerror}"
+    return found
