@@ -56,12 +56,12 @@ UNEQUAL: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "a route": (
         bridge(ipam=V4),
         bridge(ipam=host_local(SUBNET4, routes=[{"dst": "10.9.0.0/16"}])),
-        "c1 / route / unicast 10.9.0.0/16",
+        "c1 / route / main unicast 10.9.0.0/16 eth0",
     ),
     "a metric": (
         bridge(ipam=static("10.1.2.2/24", routes=[{"dst": "10.9.0.0/16"}])),
         bridge(ipam=static("10.1.2.2/24", routes=[{"dst": "10.9.0.0/16", "priority": 3}])),
-        "c1 / route / unicast 10.9.0.0/16 3",
+        "c1 / route / main unicast 10.9.0.0/16 3 eth0",
     ),
     "masquerading, nftables": (
         ptp(ipam=V4),
