@@ -5,6 +5,7 @@
     ├── UnsupportedField 2          a key is understood but can't be honoured here
     ├── UnknownContainer 3          no container is meant
     ├── BadEnvironment 4            a CNI_* variable is missing or wrong
+    │   └── NoCommand 4             CNI_COMMAND is: somebody ran it by hand
     ├── IOFailure 5                 stdin, a file or a socket failed
     ├── DecodingFailure 6           text that is not what its format asks for
     ├── InvalidConfig 7             well-formed, but says something that can't be done
@@ -27,7 +28,7 @@ is put in front on the way out, one step a layer, by ``inside``: ``default/net-a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -56,9 +57,13 @@ class MultinetError(Exception):
             text += step if not text or step[0] in ".[" else f": {step}"
         return text.lstrip(".")
 
+    @property
+    def sentence(self) -> str:
+        """Place and message, without the hint."""
+        return f"{self.where}: {self.message}" if self.place else self.message
+
     def __str__(self) -> str:
-        text = f"{self.where}: {self.message}" if self.place else self.message
-        return f"{text} ({self.hint})" if self.hint else text
+        return f"{self.sentence} ({self.hint})" if self.hint else self.sentence
 
 
 @contextmanager
@@ -85,6 +90,10 @@ class UnknownContainer(MultinetError):
 
 class BadEnvironment(MultinetError):
     code = 4
+
+
+class NoCommand(BadEnvironment):
+    """CNI_COMMAND is not set. An executable then says what it is and succeeds."""
 
 
 class IOFailure(MultinetError):
@@ -169,6 +178,14 @@ class PluginFailed(MultinetError):
     @property
     def cni_code(self) -> int:
         return self.plugin_code
+
+
+def raise_together(failures: Sequence[MultinetError]) -> None:
+    """Raise the first of several, with the others as notes; return when there is none."""
+    if failures:
+        for other in failures[1:]:
+            failures[0].add_note(str(other))
+        raise failures[0]
 
 
 def nearest(word: str, known: object) -> str:
