@@ -92,12 +92,12 @@ class Schema:
 
     def _fold(self, value: Any, schema: Mapping[str, Any]) -> Any:
         schema = self._resolve(schema)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             properties: Mapping[str, Any] = schema.get("properties", {})
-            spelling = {name.lower(): name for name in properties}
+            spelling = {known.lower(): known for known in properties}
             folded: dict[str, Any] = {}
             for key, member in value.items():
-                name = key if key in properties else spelling.get(key.lower(), key)
+                name = str(key if key in properties else spelling.get(key.lower(), key))
                 if name in properties:
                     if name != key and name in value:
                         continue  # the exact spelling is there as well, and is preferred
@@ -134,7 +134,8 @@ def json_path(steps: Sequence[str | int]) -> str:
 
 
 def sentence(fault: ValidationError) -> str:
-    value, wanted = fault.instance, fault.validator_value
+    value: Any = fault.instance
+    wanted: Any = fault.validator_value
     match fault.validator:
         case "type":
             kinds = wanted if isinstance(wanted, list) else [wanted]
@@ -171,7 +172,8 @@ def _hint(fault: ValidationError) -> str:
             return f"did you mean {meant!r}?"
         return f"known are {', '.join(sorted(known))}"
     if fault.validator == "enum":
-        words = [word for word in fault.validator_value if isinstance(word, str)]
+        values: Any = fault.validator_value
+        words = [word for word in values if isinstance(word, str)]
         if meant := nearest(str(fault.instance), words):
             return f"did you mean {meant!r}?"
     described = fault.schema.get("description", "") if isinstance(fault.schema, Mapping) else ""
@@ -180,7 +182,8 @@ def _hint(fault: ValidationError) -> str:
 
 def _unknown(fault: ValidationError) -> str:
     known = fault.schema.get("properties", {}) if isinstance(fault.schema, Mapping) else {}
-    return next(key for key in fault.instance if key not in known)
+    given: Any = fault.instance
+    return str(next(key for key in given if key not in known))
 
 
 def _got(value: object) -> str:

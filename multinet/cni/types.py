@@ -34,6 +34,10 @@ class Address:
     gateway: IP | None = None
     interface: int | None = None
 
+    def on(self, interface: int) -> Address:
+        """The same address, on that interface of the result."""
+        return replace(self, interface=interface)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:

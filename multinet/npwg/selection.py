@@ -76,8 +76,10 @@ class Selection:
 
 
 def parse(text: str, *, home: str, source: str = NETWORKS) -> tuple[Selection, ...]:
-    """Read the annotation. ``home`` is the namespace used where none is written; ``source`` opens every
-    error."""
+    """Read the annotation. Raises SelectionError.
+
+    ``home`` is the namespace used where none is written. ``source`` opens each error.
+    """
     source_text = Text(text, source)
     if not text.strip():
         return ()
@@ -106,7 +108,7 @@ def default_network(text: str, *, home: str, source: str = DEFAULT_NETWORK) -> S
 
 def write(selections: Iterable[Selection]) -> str:
     """The JSON form, with every namespace written out, so that it reads back the same wherever it is read."""
-    return json.dumps([_element(selection) for selection in selections], ensure_ascii=False)
+    return json.dumps([element(selection) for selection in selections], ensure_ascii=False)
 
 
 def _json_list(text: Text, home: str) -> tuple[Selection, ...]:
@@ -153,7 +155,7 @@ def _bandwidth(text: Text, node: Node) -> Bandwidth:
     return Bandwidth(**fields(text, node, _BANDWIDTH_KEYS).values)
 
 
-def _element(selection: Selection) -> dict[str, Any]:
+def element(selection: Selection) -> dict[str, Any]:
     """One selection as the JSON form has it; what was not asked for is left out."""
     written: dict[str, Any] = {
         "name": selection.name,

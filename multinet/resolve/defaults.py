@@ -1,0 +1,99 @@
+"""The networks a pod gets without asking: the cluster's own first, then the default networks.
+
+``clusterNetwork`` and ``defaultNetworks`` are looked up as Multus does: a plain name is a definition of
+``multinetNamespace``, else a configuration of that name in ``confDir``; what holds a slash is a path.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Protocol
+
+from multinet.cni.netconf import NetConfList
+from multinet.config import Settings
+from multinet.errors import InvalidConfig, inside
+from multinet.npwg import confdir, nad
+from multinet.npwg.confdir import ConfDir
+from multinet.npwg.nad import NetworkAttachmentDefinition
+from multinet.plan import Pod
+from multinet.resolve.networks import Chooser, FindDefinition, permit
+
+
+class Configurations(Protocol):
+    """CNI configurations in files of the node."""
+
+    @property
+    def folder(self) -> ConfDir:
+        """The files of ``confDir``."""
+
+    def at(self, path: str) -> NetConfList:
+        """The one in that file, or the first of that folder. Raises InvalidConfig, IOFailure."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """A network that was found: its name for network-status, and what its plugins are told."""
+
+    name: str
+    conflist: NetConfList
+    definition: NetworkAttachmentDefinition | None = None
+
+
+def of_definition(found: NetworkAttachmentDefinition, files: Configurations) -> Network:
+    """The network a definition means: what it says, or the configuration of its name in ``confDir``."""
+    return Network(name=found.network, conflist=nad.netconf_list(found, files.folder), definition=found)
+
+
+def look_up(
+    value: str, find: FindDefinition, files: Configurations, settings: Settings, pod: Pod | None
+) -> Network:
+    """What one entry of ``clusterNetwork`` or ``defaultNetworks`` means."""
+    if "/" in value:
+        conflist = files.at(value)
+        return Network(name=conflist.name, conflist=conflist)
+    permit(settings, pod, settings.multinet_namespace, value, Chooser.CLUSTER)
+    if (found := find(settings.multinet_namespace, value)) is not None:
+        return of_definition(found, files)
+    try:
+        there = confdir.find(value, files.folder)
+    except InvalidConfig as error:
+        raise InvalidConfig(
+            f"there is no NetworkAttachmentDefinition {settings.multinet_namespace}/{value}, and in "
+            f"{settings.conf_dir} {error.message}",
+            hint=error.hint or "create one of them, or correct the settings",
+        ) from error
+    return Network(name=there.name, conflist=there)
+
+
+def cluster_network(
+    settings: Settings, find: FindDefinition, files: Configurations, pod: Pod | None
+) -> Network:
+    """The first network of every pod that does not ask for another. ``clusterNetwork`` wins over
+    ``delegates``.
+    """
+    if settings.cluster_network:
+        with inside("clusterNetwork"):
+            return look_up(settings.cluster_network, find, files, settings, pod)
+    return _inline(settings, 0)
+
+
+def default_networks(
+    settings: Settings, find: FindDefinition, files: Configurations, pod: Pod | None
+) -> list[Network]:
+    """The further networks every pod gets, but for pods of the system's namespaces."""
+    if not settings.cluster_network:
+        return [_inline(settings, index) for index in range(1, len(settings.delegates))]
+    if pod is not None and pod.namespace in settings.system_namespaces:
+        return []
+    networks = []
+    for index, value in enumerate(settings.default_networks):
+        with inside(f"defaultNetworks[{index}]"):
+            networks.append(look_up(value, find, files, settings, pod))
+    return networks
+
+
+def _inline(settings: Settings, index: int) -> Network:
+    with inside(f"delegates[{index}]"):
+        conflist = NetConfList.parse(json.dumps(settings.delegates[index]))
+    return Network(name=conflist.name, conflist=conflist)

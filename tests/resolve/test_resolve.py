@@ -1,0 +1,257 @@
+"""Pod, definitions and settings go in; a Plan, or the first thing that is wrong, comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from multinet.cni.args import Args
+from multinet.cni.netconf import NetConfList
+from multinet.config import Settings
+from multinet.errors import BadEnvironment, InvalidConfig, IsolationError, MultinetError, SelectionError
+from multinet.npwg.nad import NetworkAttachmentDefinition
+from multinet.plan import Plan, Pod
+from multinet.resolve import Asked, resolve
+
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
+DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
+
+
+def conf(**keys: Any) -> str:
+    return json.dumps({"cniVersion": "1.1.0", "type": "bridge", **keys})
+
+
+@dataclass
+class Files:
+    """Configurations of a node, without a disk."""
+
+    folder: Mapping[str, bytes] = field(default_factory=dict)
+
+    def at(self, path: str) -> NetConfList:
+        return NetConfList.parse(self.folder[path])
+
+
+@dataclass
+class World:
+    """Everything a pod's networks are resolved from."""
+
+    definitions: dict[str, NetworkAttachmentDefinition] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    files: Files = field(default_factory=Files)
+    devices: dict[str, list[str]] = field(default_factory=dict)
+
+    def define(self, where: str, config: str = "", resource: str = "") -> World:
+        namespace, name = where.split("/")
+        self.definitions[where] = NetworkAttachmentDefinition(
+            namespace=namespace, name=name, config=config or conf(), resource_name=resource
+        )
+        return self
+
+    def resolve(self, networks: Any = "", *, args: str = "", namespace: str = "shop", **more: str) -> Plan:
+        annotations = dict(more)
+        if networks:
+            annotations[NETWORKS] = networks if isinstance(networks, str) else json.dumps(networks)
+        pod = Pod(namespace=namespace, name="cart-0", uid="u-1", annotations=annotations)
+        asked = Asked(container_id="c1", ifname="eth0", netns="/run/netns/x", args=Args.parse(args))
+        settings = Settings.parse({"delegates": [{"name": "cluster", "type": "ptp"}], **self.settings})
+        return resolve(
+            asked,
+            pod,
+            settings,
+            lambda namespace, name: self.definitions.get(f"{namespace}/{name}"),
+            self.files,
+            self.devices,
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return (
+        World().define("shop/net-a").define("shop/net-b").define("default/shared").define("kube-system/fast")
+    )
+
+
+def test_a_pod_without_annotation_gets_the_cluster_network_alone(world: World) -> None:
+    plan = world.resolve()
+
+    assert [(one.network, one.ifname, one.is_default) for one in plan.attachments] == [
+        ("cluster", "eth0", True)
+    ]
+    assert not plan.names_networks
+
+
+def test_networks_come_in_the_order_of_the_annotation_and_are_counted(world: World) -> None:
+    plan = world.resolve("net-b,default/shared@fast0,net-a")
+
+    assert [(one.network, one.ifname) for one in plan.attachments] == [
+        ("cluster", "eth0"),
+        ("shop/net-b", "net1"),
+        ("default/shared", "fast0"),
+        ("shop/net-a", "net3"),
+    ]
+    assert plan.names_networks
+
+
+def test_one_definition_may_be_attached_twice(world: World) -> None:
+    plan = world.resolve("net-a,net-a")
+
+    assert [one.ifname for one in plan.attachments] == ["eth0", "net1", "net2"]
+
+
+@pytest.mark.parametrize(
+    ("networks", "message"),
+    [
+        (
+            "net-a,net-b@net1",
+            "shop/net-b asks for the interface name 'net1', which shop/net-a has "
+            "(give one of them another name (@name, or the key 'interface'))",
+        ),
+        (
+            "net-a@eth0",
+            "shop/net-a asks for the interface name 'eth0', which the pod's first network has "
+            "(give one of them another name (@name, or the key 'interface'))",
+        ),
+        (
+            "net-a@net2,net-b",
+            "shop/net-b would get, by its place in the list, the interface name 'net2', which shop/net-a has "
+            "(give one of them another name (@name, or the key 'interface'))",
+        ),
+        (
+            "missing",
+            "there is no NetworkAttachmentDefinition shop/missing "
+            "(create it, or correct what an annotation of the pod says)",
+        ),
+    ],
+)
+def test_what_can_not_be_is_said_before_anything_is_made(world: World, networks: str, message: str) -> None:
+    with pytest.raises(InvalidConfig) as raised:
+        world.resolve(networks)
+
+    assert str(raised.value) == message
+
+
+def test_isolation_holds_for_every_way_to_name_a_definition(world: World) -> None:
+    world.settings = {"namespaceIsolation": True}
+
+    with pytest.raises(IsolationError) as by_annotation:
+        world.resolve("kube-system/fast")
+    with pytest.raises(IsolationError):
+        world.resolve(**{DEFAULT_NETWORK: "kube-system/fast"})
+    with pytest.raises(IsolationError):
+        world.resolve("kube-system/not-there")
+
+    assert str(by_annotation.value) == (
+        "the pod shop/cart-0 may not use kube-system/fast: namespaceIsolation is on "
+        "(use a definition of namespace 'shop', or of a shared one (globalNamespaces: default))"
+    )
+    assert len(world.resolve("default/shared,net-a").attachments) == 3
+
+
+def test_isolation_does_not_bind_what_the_cluster_chose(world: World) -> None:
+    world.settings = {"namespaceIsolation": True, "clusterNetwork": "fast", "delegates": []}
+
+    assert world.resolve().attachments[0].network == "kube-system/fast"
+
+
+def test_the_default_network_annotation_replaces_the_first_network(world: World) -> None:
+    plan = world.resolve("net-a", **{DEFAULT_NETWORK: "fast"})
+
+    assert [(one.network, one.ifname) for one in plan.attachments] == [
+        ("kube-system/fast", "eth0"),
+        ("shop/net-a", "net1"),
+    ]
+
+
+def test_default_networks_come_before_the_annotation_but_not_for_system_pods(world: World) -> None:
+    world.settings = {"clusterNetwork": "fast", "delegates": [], "defaultNetworks": ["extra"]}
+    world.define("kube-system/extra")
+
+    assert [one.network for one in world.resolve("net-a").attachments] == [
+        "kube-system/fast",
+        "kube-system/extra",
+        "shop/net-a",
+    ]
+    assert len(world.resolve(namespace="kube-system").attachments) == 1
+
+
+def test_a_definition_without_configuration_is_looked_up_in_the_folder(world: World) -> None:
+    world.definitions["shop/empty"] = NetworkAttachmentDefinition(namespace="shop", name="empty")
+    world.files = Files({"10-x.conf": conf(name="empty", bridge="br7").encode()})
+
+    assert world.resolve("empty").attachments[1].conflist.plugins[0]["bridge"] == "br7"
+
+
+def test_wishes_travel_as_capabilities_and_in_cni_args(world: World) -> None:
+    wish = {"name": "net-a", "ips": ["10.1.2.3/24"], "mac": "02:00:00:00:00:01", "cni-args": {"a": 1}}
+
+    attachment = world.resolve([wish], args="K8S_POD_NAME=cart-0;X=y").attachments[1]
+
+    assert attachment.capability_args == {"ips": ["10.1.2.3/24"], "mac": "02:00:00:00:00:01"}
+    assert attachment.cni_args == {"a": 1}
+    assert attachment.args == (
+        "IgnoreUnknown=true;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=cart-0;K8S_POD_INFRA_CONTAINER_ID=c1;"
+        "K8S_POD_UID=u-1;X=y;MAC=02:00:00:00:00:01;IP=10.1.2.3/24"
+    )
+
+
+def test_a_wish_that_no_plugin_can_fulfil_is_refused(world: World) -> None:
+    wish = {"name": "net-a", "portMappings": [{"hostPort": 80, "containerPort": 8080}]}
+
+    with pytest.raises(InvalidConfig) as raised:
+        world.resolve([wish])
+
+    assert str(raised.value) == (
+        "shop/net-a: 'portMappings' is asked for, but no plugin of the network takes it "
+        '(add "capabilities": {"portMappings": true} to the plugin that is to do it)'
+    )
+
+
+def test_only_one_network_may_carry_a_familys_default_route(world: World) -> None:
+    both = [
+        {"name": "net-a", "default-route": ["10.0.0.1"]},
+        {"name": "net-b", "default-route": ["10.0.1.1"]},
+    ]
+    split = [
+        {"name": "net-a", "default-route": ["10.0.0.1"]},
+        {"name": "net-b", "default-route": ["fd00::1"]},
+    ]
+    empty = [{"name": "net-a", "default-route": []}, {"name": "net-b", "default-route": ["fd00::1"]}]
+
+    with pytest.raises(SelectionError) as raised:
+        world.resolve(both)
+    with pytest.raises(SelectionError):
+        world.resolve(empty)
+
+    assert str(raised.value) == (
+        "both shop/net-a (net1) and shop/net-b (net2) are to carry the pod's IPv4 default route "
+        "(leave 'default-route' at one of them)"
+    )
+    assert world.resolve(split).attachments[2].default_route == (ip_address("fd00::1"),)
+
+
+def test_a_device_goes_to_one_attachment_and_none_left_is_an_error(world: World) -> None:
+    world.define("shop/sriov", resource="intel.com/vf")
+    world.devices = {"intel.com/vf": ["0000:03:02.0", "0000:03:02.1"]}
+
+    plan = world.resolve("sriov,sriov")
+
+    assert [one.device_id for one in plan.attachments] == ["", "0000:03:02.0", "0000:03:02.1"]
+    assert plan.attachments[1].extra() == {"deviceID": "0000:03:02.0", "pciBusID": "0000:03:02.0"}
+    with pytest.raises(MultinetError) as raised:
+        world.resolve("sriov,sriov,sriov")
+    assert str(raised.value) == (
+        "no device of the resource 'intel.com/vf' is left for shop/sriov "
+        "(request as many of it in the pod's containers as there are networks that need one)"
+    )
+    with pytest.raises(InvalidConfig):
+        world.resolve([{"name": "net-a", "deviceID": "d"}, {"name": "net-b", "deviceID": "d"}])
+
+
+def test_a_counted_name_that_no_interface_can_have_is_refused(world: World) -> None:
+    with pytest.raises((BadEnvironment, SelectionError)):
+        world.resolve([{"name": "net-a", "interface": "a/b"}])
