@@ -79,14 +79,14 @@ def _no_constant(name: str) -> NoReturn:
 _DECODER: Final = json.JSONDecoder(parse_float=_float, parse_constant=_no_constant)
 
 
-def _check_depth(value: object) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
+def _check_depth(value: Any) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
         level = [
             member
             for container in level
-            if isinstance(container, dict | list)
             for member in (container.values() if isinstance(container, dict) else container)
+            if isinstance(member, dict | list)
         ]
         if not level:
             return
@@ -216,8 +216,10 @@ def kind(value: object) -> str:
             return "null"
         case bool():
             return "true" if value else "false"
-        case int() | float():
+        case int():
             return "a number"
+        case float():
+            return "a number with a fraction"
         case str():
             return "a string"
         case Mapping():
