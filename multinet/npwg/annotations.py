@@ -15,6 +15,3 @@ NETWORK_STATUS: Final = "k8s.v1.cni.cncf.io/network-status"
 
 RESOURCE_NAME: Final = "k8s.v1.cni.cncf.io/resourceName"
 """On a definition: the extended resource whose devices serve its attachments."""
-
-CONFIG_SOURCE: Final = "kubernetes.io/config.source"
-"""On a pod: where the kubelet has it from. Anything but ``api`` is a static pod."""

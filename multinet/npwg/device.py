@@ -88,8 +88,7 @@ def write(device: DeviceInfo) -> str:
 
 
 def read(text: Text, node: Node) -> DeviceInfo:
-    """A rule (see ``reading``): the device that an object describes. Unknown keys come from later
-    versions."""
+    """A rule (see ``reading``) for the object of section 3. Unknown keys come from later versions."""
     found = fields(text, node, _KEYS, open_ended=True, required=("type", "version"))
     kind = found.values["type"]
     if _KEYS[kind][0] not in found.values:
@@ -159,8 +158,7 @@ _MAYBE_ADDRESS = string(lambda value: value and _pci_address(value))
 
 
 def _object(kind: type[Any], **rules: Rule[Any]) -> Rule[Any]:
-    """An object that becomes a ``kind``: a rule for each member, and those without a default must be
-    there."""
+    """An object that becomes a ``kind``: a rule for each member; those without a default must be there."""
     keys = {_key(name): (name, rule) for name, rule in rules.items()}
     required = tuple(_key(member.name) for member in members(kind) if member.default is MISSING)
     return lambda text, node: kind(**fields(text, node, keys, open_ended=True, required=required).values)

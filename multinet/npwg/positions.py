@@ -183,5 +183,6 @@ def _but(text: Text, at: int) -> str:
 
 
 def _blanks(text: Text, at: int) -> int:
+    """Where the next thing at or after ``at`` begins."""
     matched = _BLANKS.match(text.text, at)
     return matched.end() if matched else at

@@ -120,7 +120,7 @@ def fields(
     """
     found = Fields()
     for key, member in expect(text, node, dict).items():
-        known = key if key in keys else key.lower() if key.lower() in keys else _any_case(key, keys)
+        known = key if key in keys else _in_any_case(key, keys)
         if known is None:
             if open_ended or "." in key:
                 continue
@@ -138,7 +138,7 @@ def fields(
     return found
 
 
-def _any_case(key: str, keys: Mapping[str, object]) -> str | None:
+def _in_any_case(key: str, keys: Mapping[str, object]) -> str | None:
     return next((known for known in keys if known.lower() == key.lower()), None)
 
 

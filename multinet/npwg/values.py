@@ -7,15 +7,14 @@ was expected.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
 
+from multinet.cni.addresses import parse_cidr, parse_ip
 from multinet.cni.names import check_ifname
 from multinet.cni.types import CIDR, IP
 from multinet.errors import MultinetError
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
-_PREFIX = re.compile(r"[0-9]{1,3}", re.ASCII)
 _HEX_PAIRS = re.compile(r"[0-9a-f]{2}(?:([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2})*)", re.ASCII)
 _HEX_QUADS = re.compile(r"[0-9a-f]{4}(?:\.[0-9a-f]{4})+", re.ASCII)
 
@@ -56,34 +55,21 @@ def ifname(text: str) -> str:
 
 
 def ip(text: str) -> IP:
-    """An address without a prefix. IPv4 written as IPv6 is the IPv4 address, as in Go."""
+    """An address without a prefix."""
     try:
-        found = ip_address(text)
-    except ValueError:
+        return parse_ip(text)
+    except MultinetError:
         raise ValueError("expected an IP address, such as 192.0.2.10 or 2001:db8::10") from None
-    if isinstance(found, IPv6Address):
-        if found.scope_id is not None:
-            raise ValueError("expected an IP address without a zone")
-        return found.ipv4_mapped or found
-    return found
 
 
 def cidr(text: str) -> CIDR:
     """An address with a prefix length; the host's bits are kept."""
-    address, slash, prefix = text.partition("/")
     try:
-        if not slash or not _PREFIX.fullmatch(prefix):
-            raise ValueError
-        found = ip_interface(f"{address}/{int(prefix)}")
-        if isinstance(found, IPv6Interface) and found.scope_id is not None:
-            raise ValueError
-    except ValueError:
+        return parse_cidr(text)
+    except MultinetError:
         raise ValueError(
             "expected an IP address with a prefix length, such as 192.0.2.10/24 or 2001:db8::10/64"
         ) from None
-    if isinstance(found, IPv6Interface) and found.ip.ipv4_mapped and found.network.prefixlen >= 96:
-        return IPv4Interface((found.ip.ipv4_mapped, found.network.prefixlen - 96))
-    return found
 
 
 def ip_or_cidr(text: str) -> IP | CIDR:

@@ -13,6 +13,8 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 LABELS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
 SUBDOMAINS = st.lists(LABELS, min_size=1, max_size=3).map(".".join)
 IFNAMES = st.from_regex(r"[!-.0-9;-~]{3,15}", fullmatch=True)
+SHORT_IFNAMES = IFNAMES.filter(lambda name: not set(name) & set('[{",@'))
+"""Those that the short form can say."""
 
 IPS = st.ip_addresses().filter(lambda ip: not getattr(ip, "ipv4_mapped", None))
 """An IPv4 address in IPv6 clothes would read back as the IPv4 address."""
@@ -41,7 +43,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 
-SHORT_SELECTIONS = st.builds(Selection, namespace=LABELS, name=LABELS, interface=st.none() | IFNAMES)
+SHORT_SELECTIONS = st.builds(Selection, namespace=LABELS, name=LABELS, interface=st.none() | SHORT_IFNAMES)
 _FULL: dict[str, st.SearchStrategy[Any]] = {
     "namespace": LABELS,
     "name": SUBDOMAINS,

@@ -153,11 +153,7 @@ def test_whatever_is_written_reads_back(selections: list[Selection]) -> None:
 @given(st.lists(SHORT_SELECTIONS, min_size=1, max_size=3), st.sampled_from([",", ", ", " ,\n"]))
 def test_the_short_form_reads_what_was_meant(selections: list[Selection], comma: str) -> None:
     text = comma.join(map(short, selections))
-    if any(sign in text for sign in '[{"'):  # an interface may be called so, but only JSON can say it
-        return
-    if any(set(selection.interface or "") & set(",@") for selection in selections):
-        refusal(text)
-        return
+
     assert parse(text, home="elsewhere") == tuple(selections)
 
 
@@ -264,7 +260,7 @@ JSON_MISTAKES = [
     ('[{"name": "a", "ips": ["10.1.2.3", ^"10.1.2.256"]}]', ADDRESS),
     ('[{"name": "a", "ips": [^""]}]', ADDRESS),
     ('[{"name": "a", "ips": [^"010.1.2.3"]}]', ADDRESS),
-    ('[{"name": "a", "ips": [^"fe80::1%eth0"]}]', "expected an IP address without a zone"),
+    ('[{"name": "a", "ips": [^"fe80::1%eth0"]}]', ADDRESS),
     ('[{"name": "a", "ips": [^"10.1.2.3/33"]}]', PREFIX),
     ('[{"name": "a", "ips": [^"10.1.2.3/255.255.255.0"]}]', PREFIX),
     ('[{"name": "a", "ips": [^"fe80::1%eth0/64"]}]', PREFIX),

@@ -1,0 +1,96 @@
+"""A NetworkAttachmentDefinition, and the CNI configuration it means (multi-net-spec 1.3, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from multinet.cni.jsonkeys import at, mapping, string
+from multinet.cni.netconf import NetConfList
+from multinet.errors import InvalidConfig, inside, nearest
+from multinet.npwg import confdir, values
+from multinet.npwg.annotations import RESOURCE_NAME
+from multinet.npwg.confdir import ConfDir
+
+API_VERSION = "k8s.cni.cncf.io/v1"
+KIND = "NetworkAttachmentDefinition"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkAttachmentDefinition:
+    """What the object says, its configuration unread."""
+
+    namespace: str
+    name: str
+    config: str = ""
+    """JSON; "" where the definition leaves it to a file on the node."""
+    resource_name: str = ""
+    """The extended resource whose devices serve its attachments; "" for none."""
+
+    @property
+    def network(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def parse(obj: Mapping[str, Any], *, home: str = "default") -> NetworkAttachmentDefinition:
+    """Read the object as the API or a manifest has it. Raises InvalidConfig with the path of the fault.
+
+    ``home`` is the namespace of a manifest that names none.
+    """
+    with inside(KIND):
+        for key, only in ("apiVersion", API_VERSION), ("kind", KIND):
+            if string(obj, key) != only:
+                raise at(key, InvalidConfig(f'expected "{only}"'))
+        metadata = mapping(obj, "metadata") or {}
+        with inside(".metadata"):
+            name = _ruled(metadata, "name", values.subdomain)
+            namespace = _ruled(metadata, "namespace", values.label, default=home)
+            annotations = mapping(metadata, "annotations") or {}
+            with inside(".annotations"):
+                resource_name = string(annotations, RESOURCE_NAME)
+    with inside(f"{namespace}/{name}"):
+        config = _config(mapping(obj, "spec") or {})
+    return NetworkAttachmentDefinition(
+        namespace=namespace, name=name, config=config, resource_name=resource_name
+    )
+
+
+def netconf_list(definition: NetworkAttachmentDefinition, files: ConfDir) -> NetConfList:
+    """The configuration to run (sections 3.4.1 and 3.4.2). Raises InvalidConfig or DecodingFailure.
+
+    It is the one in the definition, a single plugin or a list; or, where it has none, the one of the
+    definition's name in the node's folder. One without a name gets the definition's. A plugin that knows the
+    rest itself needs no more than ``cniVersion`` and ``type``.
+    """
+    with inside(definition.network):
+        if not definition.config:
+            with inside("the configuration folder"):
+                return confdir.find(definition.name, files)
+        with inside(".spec.config"):
+            return NetConfList.parse(definition.config, default_name=definition.name)
+
+
+def _config(spec: Mapping[str, Any]) -> str:
+    with inside(".spec"):
+        if isinstance(spec.get("config"), Mapping):
+            hint = "in YAML, write it after 'config: |'"
+            raise at("config", InvalidConfig("expected a string that holds JSON, got an object", hint=hint))
+        config = string(spec, "config").strip()
+        if not config:
+            _refuse_lookalike(spec)
+        return config
+
+
+def _refuse_lookalike(spec: Mapping[str, Any]) -> None:
+    """A mistyped ``config`` would silently mean "the file of that name"."""
+    for key in spec:
+        if key != "config" and nearest(key, ["config"]):
+            raise at(key, InvalidConfig("unknown key", hint='did you mean "config"?'))
+
+
+def _ruled(obj: Mapping[str, Any], key: str, rule: Callable[[str], str], *, default: str = "") -> str:
+    try:
+        return rule(string(obj, key) or default)
+    except ValueError as error:
+        raise at(key, InvalidConfig(str(error))) from None
