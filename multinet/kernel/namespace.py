@@ -1,0 +1,216 @@
+"""A network namespace is held, not entered.
+
+A socket belongs for life to the namespace it was opened in, and so does a file below /proc/sys/net. So a
+thread goes there only to open something and comes back at once (``visit``), and whatever else is done is done
+through what was opened. What must really run inside, an executable, runs from a thread of its own that ends
+there (``run_in``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from threading import Thread
+from typing import NoReturn, Self, TypeVar
+
+from multinet.errors import InvalidNetns, MultinetError, NetnsGone
+from multinet.kernel import sysctl
+from multinet.kernel.errors import translate
+from multinet.kernel.rtnl import Rtnl
+from multinet.kernel.sysctl import Setting
+
+T = TypeVar("T")
+
+CLONE_NEWNET = 0x40000000
+NS_GET_NSTYPE = 0xB703
+HERE = "/proc/thread-self/ns/net"
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # a FIFO at the path must not stop us
+
+if sys.version_info >= (3, 12):
+    _setns = os.setns
+else:
+    _libc = ctypes.CDLL(None, use_errno=True)
+
+    def _setns(fd: int, nstype: int = 0) -> None:
+        if _libc.setns(fd, nstype):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+
+class Namespace:
+    """A network namespace, by an open file of it. Who opens one closes it; one thread uses it at a time."""
+
+    __slots__ = ("_rtnl", "fd", "path")
+
+    def __init__(self, fd: int, path: str = "") -> None:
+        """Take over ``fd``, a file of a network namespace."""
+        self.fd = fd
+        self.path = path
+        self._rtnl: Rtnl | None = None
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """The namespace at ``path``. Raises NetnsGone for nothing there, InvalidNetns for anything else."""
+        try:
+            fd = os.open(path, _OPEN)
+        except OSError as error:
+            gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+            said = (error.strerror or "").lower()
+            raise (NetnsGone if gone else InvalidNetns)(
+                f'failed to open netns "{path}": failed to Statfs "{path}": {said}'
+            ) from error
+        try:
+            refuse_others(fd, path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(fd, path)
+
+    @classmethod
+    def of_fd(cls, fd: int, path: str = "") -> Self:
+        """The namespace that ``fd`` is a file of; ``fd`` stays the caller's."""
+        refuse_others(fd, path or f"/proc/self/fd/{fd}")
+        return cls(os.dup(fd), path)
+
+    @classmethod
+    def current(cls) -> Self:
+        """The calling thread's."""
+        return cls(os.open(HERE, _OPEN), HERE)
+
+    def __repr__(self) -> str:
+        return f"Namespace({self.path!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._rtnl is not None:
+            self._rtnl.close()
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode: equal for two files of one namespace, whatever their paths."""
+        status = os.fstat(self.fd)
+        return status.st_dev, status.st_ino
+
+    def same_as(self, other: Namespace) -> bool:
+        return self.identity == other.identity
+
+    @property
+    def rtnl(self) -> Rtnl:
+        """Its netlink socket, opened when first asked for, and again when the last one fell out of step."""
+        if self._rtnl is None or self._rtnl.closed:
+            self._rtnl = self.visit(Rtnl).prepare()
+        return self._rtnl
+
+    def visit(self, open_something: Callable[[], T]) -> T:
+        """Go there, do that, come back. For opening things only: nothing that waits, calls back or logs.
+
+        A thread that can't come back would do the next pod's work in this pod's namespace, so then the
+        process ends.
+        """
+        home = os.open(HERE, _OPEN)
+        try:
+            try:
+                _setns(self.fd, CLONE_NEWNET)
+                return open_something()
+            finally:
+                try:
+                    _setns(home, CLONE_NEWNET)
+                except BaseException as error:
+                    _lost(self.path, error)
+        finally:
+            os.close(home)
+
+    def read_sysctl(self, name: str) -> str:
+        """The value of ``net/ipv4/ip_forward``; dots may stand for the slashes."""
+        try:
+            file = self.visit(sysctl.open_to_read(name))
+        except OSError as error:
+            raise translate(error.errno or 0, f"read sysctl {name}") from error
+        return sysctl.read(file, name)
+
+    def write_sysctl(self, name: str, value: str) -> None:
+        self.set_sysctls((Setting(name=name, value=value),))
+
+    def write_sysctls(self, values: Iterable[tuple[str, str]], *, ignore_errors: bool = False) -> None:
+        """Write several, in order, on one visit."""
+        self.set_sysctls(
+            [Setting(name=name, value=value, ignore_errors=ignore_errors) for name, value in values]
+        )
+
+    def set_sysctls(self, settings: Sequence[Setting]) -> None:
+        """Write several on one visit, each with its own conditions."""
+        if settings:
+            sysctl.write_all(settings, self.visit(sysctl.open_to_write(settings)))
+
+
+def run_in(
+    namespace: Namespace, argv: Sequence[str], input: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run an executable in ``namespace`` and wait for it. Raises NotFound when there is no such executable.
+
+    A child inherits the namespace of the thread that starts it; this thread is made for it and ends.
+    """
+    outcome: list[subprocess.CompletedProcess[bytes] | BaseException] = []
+
+    def work() -> None:
+        try:
+            _setns(namespace.fd, CLONE_NEWNET)
+            outcome.append(subprocess.run(argv, input=input, capture_output=True))
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = Thread(target=work, name=f"run {argv[0]}")
+    thread.start()
+    thread.join()
+    (done,) = outcome
+    if isinstance(done, OSError):
+        raise translate(done.errno or 0, f"run {argv[0]}") from done
+    if isinstance(done, BaseException):
+        raise done
+    return done
+
+
+def refuse_others(fd: int, path: str) -> None:
+    """Raise InvalidNetns unless ``fd`` is a file of a network namespace."""
+    try:
+        kind = fcntl.ioctl(fd, NS_GET_NSTYPE)
+    except OSError as error:
+        if error.errno != errno.ENOTTY:
+            raise InvalidNetns(f'failed to open netns "{path}": {error.strerror}') from error
+        raise InvalidNetns(
+            f'failed to open netns "{path}": unknown FS magic on "{path}": {magic_of(fd):x}',
+            hint="CNI_NETNS must be the path of a network namespace",
+        ) from error
+    if kind != CLONE_NEWNET:
+        raise InvalidNetns(f'failed to open netns "{path}": it is a namespace, but not one of networks')
+
+
+def magic_of(fd: int) -> int:
+    """The magic number of the file system that ``fd`` is on: the first member of `struct statfs`."""
+    buffer = ctypes.create_string_buffer(256)
+    if ctypes.CDLL(None, use_errno=True).fstatfs(fd, buffer):
+        raise MultinetError(f"could not ask for a file system: {os.strerror(ctypes.get_errno())}")
+    return ctypes.cast(buffer, ctypes.POINTER(ctypes.c_long)).contents.value & 0xFFFFFFFF
+
+
+def _lost(path: str, error: BaseException) -> NoReturn:
+    try:
+        words = (
+            f"multinet: could not return from the network namespace {path!r}: {error}; this process ends\n"
+        )
+        os.write(2, words.encode())
+    finally:
+        os._exit(70)  # EX_SOFTWARE

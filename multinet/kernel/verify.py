@@ -1,0 +1,92 @@
+"""CHECK: is what ADD answered still there? The messages are the reference's.
+
+Two things are done otherwise. A route is looked for in its own table, where the reference knows only the main
+one and so fails every CHECK of a route with ``table``. And an address without a subnet (/32, /128) is not
+expected to have a route to it.
+"""
+
+from __future__ import annotations
+
+from multinet.cni.types import IP, Interface, Result, Route
+from multinet.errors import CheckFailed
+from multinet.kernel import addresses as kernel_addresses
+from multinet.kernel import links
+from multinet.kernel import routes as kernel_routes
+from multinet.kernel.links import Link
+from multinet.kernel.namespace import Namespace
+
+
+def sandbox_interface(result: Result, ifname: str, netns: str) -> Interface:
+    """The result's entry for ``ifname`` in the container at the path ``netns``."""
+    found = [one for one in result.interfaces if one.name == ifname]
+    for interface in found:
+        if interface.sandbox == netns:
+            return interface
+    raise CheckFailed(
+        f"Sandbox in prevResult  doesn't match configured netns: {netns}",
+        hint=f"it says {found[0].sandbox or 'the host'}" if found else f"it names no interface {ifname}",
+    )
+
+
+def container_link(ns: Namespace, ifname: str) -> Link:
+    link = links.find(ns.rtnl, ifname)
+    if link is None:
+        raise CheckFailed(f"Cannot find container link {ifname}", hint="something removed it after ADD")
+    return link
+
+
+def addresses(ns: Namespace, ifname: str, result: Result) -> None:
+    """Every address of the result is on the link, whatever interface it names, and its subnet is routed."""
+    if not result.ips:
+        return
+    link = container_link(ns, ifname)
+    held = {addr.address for addr in kernel_addresses.dump(ns.rtnl, link.index)}
+    for ip in result.ips:
+        if ip.address not in held:
+            raise CheckFailed(
+                f"Failed to match addr {ip.address} on interface {ifname}",
+                hint=f"it has {', '.join(sorted(map(str, held))) or 'none'}",
+            )
+    versions = {ip.address.version for ip in result.ips}
+    routed = {
+        entry.dst.network
+        for version in versions
+        for entry in kernel_routes.dump(ns.rtnl, version, kernel_routes.MAIN)
+    }
+    for ip in result.ips:
+        subnet = ip.address.network
+        if subnet.prefixlen < subnet.max_prefixlen and subnet not in routed:
+            raise CheckFailed(
+                f"Failed to find Gateway {ip.gateway or '<nil>'} for interface {ifname}",
+                hint=f"there is no route to {subnet}",
+            )
+
+
+def routes(ns: Namespace, result: Result) -> None:
+    """Every route of the result is there. Of a default route only that there is one, by whatever gateway."""
+    for route in result.routes:
+        table = route.table or kernel_routes.MAIN
+        there = (
+            entry
+            for entry in kernel_routes.dump(ns.rtnl, route.dst.version, table)
+            if entry.dst.network == route.dst.network
+        )
+        if not any(route.is_default or route.gw is None or route.gw in entry.gateways for entry in there):
+            raise CheckFailed(
+                f"Expected Route {in_words(route)} not found in routing table",
+                hint="" if table == kernel_routes.MAIN else f"looked for in table {table}",
+            )
+
+
+def in_words(route: Route) -> str:
+    """A route as the reference prints one."""
+    mask = route.dst.network.netmask.packed.hex()
+    return (
+        f"{{Dst:{{IP:{route.dst.ip} Mask:{mask}}} GW:{_or_nil(route.gw)} MTU:{route.mtu} "
+        f"AdvMSS:{route.advmss} Priority:{route.priority} "
+        f"Table:{_or_nil(route.table)} Scope:{_or_nil(route.scope)}}}"
+    )
+
+
+def _or_nil(value: IP | int | None) -> str:
+    return "<nil>" if value is None else str(value)
