@@ -49,8 +49,8 @@ class Call(Generic[C]):
     ipam: Ipam | None = None
     """None when the configuration names no ``ipam.type``."""
     group: int = 0
-    """The link group of this request: every virtual link made in the sandbox carries it (``links.link_group``),
-    so that DEL can remove all links of a pod with one message."""
+    """The link group of this request (``names.link_group``): every virtual link made in the sandbox carries
+    it, so that DEL can remove all links of a pod with one message."""
     valid: frozenset[tuple[str, str]] = frozenset()
     """GC: the (container id, ifname) pairs that are still attached; everything else of this network goes."""
 
@@ -77,9 +77,12 @@ class Delegate(Generic[C]):
     """The cniVersions served."""
 
     grouped: ClassVar[bool] = False
-    """Does ``add`` make the container's interface, a virtual link in ``call.group``? Then DEL may remove it with
-    all others of the pod in one message before ``delete`` is called, which must not need it to be there (and
-    must remove it when it is)."""
+    """Does ``add`` make the container's interface, a virtual link in ``call.group``? Then DEL may remove it
+    with all others of the pod in one message before ``delete`` is called, which must not need it to be there
+    (and must remove it when it is)."""
+
+    delegates_ipam: ClassVar[bool] = True
+    """Is ``ipam.type`` found, read and handed over as ``call.ipam``? Not for what runs its IPAM by itself."""
 
     def parse(self, conf: NetConf, args: Args) -> C:
         """Read and check the whole configuration, without looking at the machine. Raises InvalidConfig."""
@@ -96,7 +99,7 @@ class Delegate(Generic[C]):
     def delete(self, call: Call[C]) -> None:
         """Remove whatever ``add`` may have made, found by names derived from container id and ifname.
 
-        Also after a crash in the midst of ``add``, also twice, also with the namespace gone: absent is success.
+        Also after a crash in the midst of ``add``, twice, or with the namespace gone: absent is success.
         """
         raise NotImplementedError
 

@@ -18,7 +18,7 @@ class Ipam(Protocol):
     def type(self) -> str: ...
 
     def add(self, undo: Undo) -> Result:
-        """Addresses, routes and DNS. The release is on ``undo`` when this returns or raises.
+        """Addresses, routes and DNS; the release is on ``undo``.
 
         Raises AddressError when the plugin gave no address at all.
         """

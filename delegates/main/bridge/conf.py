@@ -1,0 +1,119 @@
+"""The configuration of bridge, read whole; nothing of the machine is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from multinet.cni.args import Args
+from multinet.cni.netconf import NetConf
+from multinet.delegate.macs import mac_of
+from multinet.delegate.schema import Schema
+from multinet.errors import InvalidConfig, inside
+
+SCHEMA = Schema.of(__package__)
+
+BRIDGE = "cni0"
+VLANS = range(1, 4095)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BridgeConf:
+    """``mac`` is "" where nobody asked for one; ``vlan`` 0 is none. ``trunk`` is sorted; None: no vlanTrunk key."""
+
+    bridge: str
+    is_gateway: bool
+    is_default_gateway: bool
+    force_address: bool
+    ip_masq: bool
+    ip_masq_backend: str
+    mtu: int
+    hairpin: bool
+    promisc: bool
+    vlan: int
+    trunk: tuple[int, ...] | None
+    preserve_default_vlan: bool
+    mac_spoof_check: bool
+    dad: bool
+    container_interface: bool
+    port_isolation: bool
+    mac: str
+
+    @property
+    def vlan_filtering(self) -> bool:
+        return bool(self.vlan) or self.trunk is not None
+
+
+def parse(conf: NetConf, args: Args) -> BridgeConf:
+    raw = SCHEMA.read(conf.raw)
+    vlan = raw.get("vlan", 0)
+    if vlan and vlan not in VLANS:
+        raise InvalidConfig(f"invalid VLAN ID {vlan} (must be between 0 and 4094)")
+    hairpin, promisc = raw.get("hairpinMode", False), raw.get("promiscMode", False)
+    if hairpin and promisc:
+        raise InvalidConfig(
+            "cannot set hairpin mode and promiscuous mode at the same time", hint="keep one of the two"
+        )
+    disabled = raw.get("disableContainerInterface", False)
+    if disabled and conf.ipam_type:
+        raise InvalidConfig(
+            "cannot use IPAM when DisableContainerInterface flag is set",
+            hint="leave out 'ipam', or 'disableContainerInterface'",
+        )
+    backend = raw.get("ipMasqBackend", "")
+    if backend not in ("", "iptables", "nftables"):
+        raise InvalidConfig(f'unknown ipmasq backend "{backend}"', hint="iptables and nftables are known")
+    is_default_gateway = raw.get("isDefaultGateway", False)
+    return BridgeConf(
+        bridge=raw.get("bridge", BRIDGE),
+        is_gateway=raw.get("isGateway", False) or is_default_gateway,
+        is_default_gateway=is_default_gateway,
+        force_address=raw.get("forceAddress", False),
+        ip_masq=raw.get("ipMasq", False),
+        ip_masq_backend=backend,
+        mtu=raw.get("mtu", 0),
+        hairpin=hairpin,
+        promisc=promisc,
+        vlan=vlan,
+        trunk=trunk_of(raw["vlanTrunk"]) if "vlanTrunk" in raw else None,
+        preserve_default_vlan=raw.get("preserveDefaultVlan", False),
+        mac_spoof_check=raw.get("macspoofchk", False),
+        dad=raw.get("enabledad", False),
+        container_interface=not disabled,
+        port_isolation=raw.get("portIsolation", False),
+        mac=mac_of(
+            args.known("MAC").get("MAC"),
+            raw.get("args", {}).get("cni", {}).get("mac"),
+            raw.get("runtimeConfig", {}).get("mac"),
+        ),
+    )
+
+
+def trunk_of(entries: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
+    """Every VLAN that the entries name, once, in order."""
+    found: set[int] = set()
+    for place, entry in enumerate(entries):
+        with inside(f".vlanTrunk[{place}]"):
+            found |= vlans_of(entry)
+    return tuple(sorted(found))
+
+
+def vlans_of(entry: Mapping[str, Any]) -> set[int]:
+    first, last = entry.get("minID"), entry.get("maxID")
+    for name, value in (("minID", first), ("maxID", last), ("id", entry.get("id"))):
+        if value is not None and value not in VLANS:
+            raise InvalidConfig(
+                f"incorrect trunk {name} parameter", hint=f"{value} is not a VLAN: 1 to 4094 are"
+            )
+    if (first is None) != (last is None):
+        missing = "minID" if first is None else "maxID"
+        raise InvalidConfig(f"minID and maxID should be configured simultaneously, {missing} is missing")
+    found: set[int] = set()
+    if first is not None and last is not None:
+        if first > last:
+            raise InvalidConfig("minID is greater than maxID in trunk parameter")
+        found |= set(range(first, last + 1))
+    if entry.get("id") is not None:
+        found.add(entry["id"])
+    return found

@@ -1,0 +1,93 @@
+"""The gateway's addresses on the host: on the bridge, or for a VLAN on a link of its own into the bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_interface
+
+from delegates.main.bridge.conf import BridgeConf
+from delegates.main.bridge.port import plug
+from multinet.cni.types import CIDR, Address, Route
+from multinet.errors import Exists, InvalidConfig
+from multinet.kernel import addresses, forwarding, links
+from multinet.kernel.links import Link
+from multinet.kernel.namespace import Namespace
+from multinet.kernel.veth import make_pair
+
+EVERYWHERE = {4: ip_interface("0.0.0.0/0"), 6: ip_interface("::/0")}
+
+
+def with_gateways(ips: Iterable[Address], conf: BridgeConf) -> list[Address]:
+    """Where the bridge is the gateway and IPAM named none, it has the first address of the subnet."""
+    return [
+        Address(
+            address=ip.address,
+            gateway=ip.gateway
+            if ip.gateway or not conf.is_gateway
+            else ip.address.network.network_address + 1,
+            interface=2,
+        )
+        for ip in ips
+    ]
+
+
+def with_default_routes(routes: tuple[Route, ...], ips: Iterable[Address]) -> tuple[Route, ...]:
+    """One default route a family over the first gateway of that family, unless IPAM gave one with a gateway."""
+    have = {route.dst.version for route in routes if route.is_default and route.gw is not None}
+    made = []
+    for ip in ips:
+        if ip.gateway is not None and ip.address.version not in have:
+            have.add(ip.address.version)
+            made.append(Route(dst=EVERYWHERE[ip.address.version], gw=ip.gateway))
+    return routes + tuple(made)
+
+
+def be_gateway(host: Namespace, bridge: Link, conf: BridgeConf, ips: Iterable[Address]) -> Link | None:
+    """Give each gateway's address to whoever is to have it, and forward. Returns the VLAN's link, if it is that."""
+    holder, vlan_link = bridge, None
+    families = set()
+    for ip in ips:
+        if ip.gateway is None:
+            continue
+        if conf.vlan and vlan_link is None:
+            holder = vlan_link = ensure_vlan_link(host, bridge, conf)
+        families.add(ip.address.version)
+        give(host, holder, ip_interface(f"{ip.gateway}/{ip.address.network.prefixlen}"), conf.force_address)
+    forwarding.enable(host, families)
+    return vlan_link
+
+
+def give(host: Namespace, link: Link, address: CIDR, force: bool) -> None:
+    """The address on the link; one that is in its way goes if that is allowed, else raises InvalidConfig.
+
+    Any other IPv4 address is in the way, but of IPv6's only those whose subnet overlaps.
+    """
+    for held in addresses.dump(host.rtnl, link.index, address.version):
+        if held.address == address:
+            return
+        if address.version == 6 and not held.address.network.overlaps(address.network):
+            continue
+        if not force:
+            raise InvalidConfig(
+                f'"{link.name}" already has an IP address different from {address}',
+                hint=f"it has {held.address}; set forceAddress to replace it, or use another bridge or range",
+            )
+        host.rtnl.request(addresses.delete(link.index, held.address))
+    try:
+        host.rtnl.request(addresses.add(link.index, address))
+    except Exists:
+        return  # another ADD was faster
+    # Setting a bridge's MAC to what it is pins it: it would follow the lowest of its ports otherwise.
+    host.rtnl.request(links.set_mac(link.index, links.get_by_index(host.rtnl, link.index).mac))
+
+
+def ensure_vlan_link(host: Namespace, bridge: Link, conf: BridgeConf) -> Link:
+    """``<bridge>.<vlan>``: a veth pair within the host, its other end a port of the bridge in that VLAN."""
+    name = f"{conf.bridge}.{conf.vlan}"
+    found = links.find(host.rtnl, name)
+    if found is None:
+        pair = make_pair(host, host, name, mtu=conf.mtu)
+        plug(host, pair.far, bridge, conf)
+        host.rtnl.request(links.set_up(pair.near.index))
+        found = pair.near
+    return found

@@ -1,0 +1,83 @@
+"""The bridge itself, and its ports."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+from delegates.main.bridge.conf import BridgeConf
+from multinet.errors import Exists, InvalidConfig, KernelError
+from multinet.kernel import links
+from multinet.kernel.links import Link
+from multinet.kernel.namespace import Namespace
+from multinet.kernel.rtnl import Message
+
+DEFAULT_VLAN = 1
+UP_DELAYS_SECONDS = (0.0, 0.05, 0.5, 1.0, 1.0)
+"""How long to wait for a port to come up, look by look: the reference's pace. Newer kernels need no wait."""
+
+
+def ensure_bridge(host: Namespace, conf: BridgeConf) -> Link:
+    """The bridge, made if need be, up. One that is there keeps its MTU and its VLAN filtering, as upstream."""
+    bridge = links.find(host.rtnl, conf.bridge)
+    if bridge is None:
+        with suppress(Exists):  # another ADD was faster
+            host.rtnl.request(
+                links.make_bridge(conf.bridge, mtu=conf.mtu, vlan_filtering=conf.vlan_filtering)
+            )
+        bridge = links.get(host.rtnl, conf.bridge)
+    if bridge.kind != "bridge":
+        raise InvalidConfig(
+            f'"{conf.bridge}" already exists but is not a bridge',
+            hint="name another bridge, or rename that link",
+        )
+    host.write_sysctls([(f"net/ipv6/conf/{conf.bridge}/accept_ra", "0")], ignore_errors=True)
+    changes: list[Message] = []
+    if conf.promisc and not bridge.promisc:
+        changes.append(links.set_promisc(bridge.index, True))
+    if not bridge.up:
+        changes.append(links.set_up(bridge.index))
+    host.rtnl.batch(changes)
+    return bridge
+
+
+def plug(host: Namespace, far: Link, bridge: Link, conf: BridgeConf) -> None:
+    """Make the far end a port of the bridge, with the VLANs that are asked for, and set it up."""
+    net = host.rtnl
+    net.batch(
+        [
+            links.set_up(far.index),
+            links.set_master(far.index, bridge.index),
+            links.bridge_port(far.index, hairpin=conf.hairpin, isolated=conf.port_isolation),
+        ]
+    )
+    if conf.vlan_filtering:
+        set_vlans(host, far, conf)
+
+
+def set_vlans(host: Namespace, far: Link, conf: BridgeConf) -> None:
+    """The port's VLANs: what the kernel gave it by default goes, unless it is to be preserved."""
+    changes: list[Message] = []
+    if not conf.preserve_default_vlan:
+        had = links.dump_vlans(host.rtnl).get(far.index, [])
+        changes += [links.vlan_delete(far.index, vid) for vid, _ in had]
+    if conf.vlan:
+        changes.append(links.vlan_add(far.index, conf.vlan, pvid=True, untagged=True))
+    changes += [links.vlan_add(far.index, vid, pvid=False, untagged=False) for vid in conf.trunk or ()]
+    if not conf.vlan and conf.trunk:
+        changes.append(links.vlan_add(far.index, DEFAULT_VLAN, pvid=True, untagged=True))
+    host.rtnl.batch(changes)
+
+
+def await_up(host: Namespace, far: Link) -> Link:
+    """The far end as it is once it carries traffic. Raises KernelError when it does not come to that."""
+    for delay in UP_DELAYS_SECONDS:
+        if delay:
+            time.sleep(delay)
+        now = links.get_by_index(host.rtnl, far.index)
+        if now.operstate == links.OPER_UP:
+            return now
+    raise KernelError(
+        f"bridge port in error state: {links.OPERSTATES[now.operstate]}",
+        hint=f"look at {far.name} on the host and at the container's end of it",
+    )

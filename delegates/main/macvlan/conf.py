@@ -1,0 +1,46 @@
+"""The configuration of macvlan. The master is looked for when it is needed: DEL never looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from multinet.cni.args import Args
+from multinet.cni.netconf import NetConf
+from multinet.delegate.macs import mac_of
+from multinet.delegate.schema import Schema
+from multinet.errors import InvalidConfig, nearest
+
+SCHEMA = Schema.of(__package__)
+
+MODES = ("bridge", "private", "vepa", "passthru")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MacvlanConf:
+    """``master`` "" is the default route's link; ``mtu`` 0 the master's; ``mac`` "" the kernel's choice."""
+
+    master: str
+    mode: str
+    mtu: int
+    link_in_container: bool
+    bcqueuelen: int
+    mac: str
+
+
+def parse(conf: NetConf, args: Args) -> MacvlanConf:
+    raw = SCHEMA.read(conf.raw)
+    mode = raw.get("mode") or MODES[0]
+    if mode not in MODES:
+        meant = nearest(mode, MODES)
+        raise InvalidConfig(
+            f'unknown macvlan mode: "{mode}"',
+            hint=f"did you mean {meant!r}?" if meant else f"known are {', '.join(MODES)}",
+        )
+    return MacvlanConf(
+        master=raw.get("master", ""),
+        mode=mode,
+        mtu=raw.get("mtu", 0),
+        link_in_container=raw.get("linkInContainer", False),
+        bcqueuelen=raw.get("bcqueuelen", 0),
+        mac=mac_of(raw.get("mac"), args.known("MAC").get("MAC"), raw.get("runtimeConfig", {}).get("mac")),
+    )

@@ -1,0 +1,98 @@
+"""macvlan: ADD, CHECK, DEL, GC, STATUS."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+from delegates.main.macvlan.conf import MacvlanConf, parse
+from multinet.cni.args import Args
+from multinet.cni.netconf import NetConf
+from multinet.cni.types import Interface, Result
+from multinet.delegate.contract import Call, Delegate
+from multinet.delegate.undo import Undo
+from multinet.errors import CheckFailed
+from multinet.kernel import links, verify
+from multinet.kernel.configure import configure_interface
+from multinet.kernel.masters import check_mtu, find_master
+from multinet.kernel.namespace import Namespace
+
+
+class Macvlan(Delegate[MacvlanConf]):
+    grouped: ClassVar[bool] = True
+
+    def parse(self, conf: NetConf, args: Args) -> MacvlanConf:
+        return parse(conf, args)
+
+    def add(self, call: Call[MacvlanConf], undo: Undo) -> Result:
+        conf, pod = call.conf, call.pod
+        home = home_of(call)
+        master = find_master(home, conf.master)
+        check_mtu(conf.mtu, master)
+        made = links.create_macvlan(
+            home,
+            pod,
+            call.ifname,
+            master=master,
+            mode=conf.mode,
+            mtu=conf.mtu,
+            mac=conf.mac,
+            bcqueuelen=conf.bcqueuelen,
+            group=call.group,
+        )
+        undo.push(f"remove {call.ifname}", partial(links.remove, pod.rtnl, call.ifname))
+        result = Result(
+            interfaces=(Interface(name=call.ifname, mac=made.mac, sandbox=call.netns),), dns=call.dns
+        )
+        if call.ipam is None:
+            pod.rtnl.request(links.set_up(made.index))
+            return result
+        given = call.ipam.add(undo)
+        result = result.but(
+            ips=tuple(ip.on(0) for ip in given.ips), routes=given.routes, dns=call.dns_of(given)
+        )
+        configure_interface(pod, call.ifname, result, link=made, sysctls=sysctls(call.ifname))
+        return result
+
+    def check(self, call: Call[MacvlanConf]) -> None:
+        if call.ipam:
+            call.ipam.check(call.prev_result)
+        result = call.prev_result
+        if result is None:
+            raise CheckFailed("required prevResult missing", hint="CHECK compares with what ADD answered")
+        told = verify.sandbox_interface(result, call.ifname, call.netns)
+        master = find_master(home_of(call), call.conf.master)
+        link = verify.container_link(call.pod, call.ifname)
+        if link.kind != "macvlan":
+            raise CheckFailed(
+                f"Container interface {call.ifname} not of type macvlan", hint=f"it is a {link.kind}"
+            )
+        mode = links.macvlan_mode(link)
+        if mode != call.conf.mode:
+            raise CheckFailed(
+                f"container macvlan mode {mode} does not match expected value: {call.conf.mode}"
+            )
+        if link.parent != master.index:
+            raise CheckFailed(f"Container interface {call.ifname} does not stand on {master.name}")
+        if told.mac and told.mac.lower() != link.mac:
+            raise CheckFailed(
+                f"Interface {call.ifname} Mac {told.mac} doesn't match container Mac: {link.mac}"
+            )
+        verify.addresses(call.pod, call.ifname, result)
+        verify.routes(call.pod, result)
+
+    def delete(self, call: Call[MacvlanConf]) -> None:
+        if call.sandbox is not None:
+            links.remove(call.sandbox.rtnl, call.ifname)
+        if call.ipam:
+            call.ipam.delete()
+
+
+def home_of(call: Call[MacvlanConf]) -> Namespace:
+    """Where the master lives."""
+    return call.pod if call.conf.link_in_container else call.host
+
+
+def sysctls(ifname: str) -> list[tuple[str, str]]:
+    """Announce addresses when they come (a kernel without IPv6 lacks the second)."""
+    return [(f"net/ipv4/conf/{ifname}/arp_notify", "1"), (f"net/ipv6/conf/{ifname}/ndisc_notify", "1")]

@@ -1,0 +1,196 @@
+"""Any CNI executable, under the same contract as the delegates of this process (CNI 1.1, section 4).
+
+The pipeline can't tell the two apart. What an executable did can't be seen from here, so its way back (its
+own DEL) is pushed before it runs: "if ADD fails, call DEL".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from multinet.cni.args import Args
+from multinet.cni.jsonkeys import load
+from multinet.cni.netconf import NetConf
+from multinet.cni.request import Verb
+from multinet.cni.types import Result
+from multinet.cni.wire import result_from_json
+from multinet.delegate.contract import Call, Delegate
+from multinet.delegate.undo import Undo
+from multinet.errors import DecodingFailure, InvalidConfig, MultinetError, PluginFailed, TryAgain, inside
+from multinet.steps import step
+
+TIMEOUT_SECONDS = 110.0
+"""How long an executable may take. The kubelet gives a sandbox about two minutes; we must answer before it.
+"""
+
+OUTPUT_BYTES = 4 << 20
+"""What one may print. A result is a few hundred bytes; a runaway must not fill the memory."""
+
+BUSY_TRIES = 5
+BUSY_SECONDS = 1.0
+"""An executable that is being replaced ("text file busy") is tried again, as the reference does."""
+
+
+def find_executable(type_: str, path: Sequence[str]) -> Path:
+    """The first regular file of that plain name in the directories of ``path`` (the x bit is not looked
+    at).
+    """
+    if not type_:
+        raise InvalidConfig("no plugin name provided", hint="the configuration needs a 'type'")
+    if "/" in type_ or "\\" in type_ or type_ in (".", "..") or "\0" in type_:
+        raise InvalidConfig(f"invalid plugin name: {type_}", hint="a type is a plain name, not a path")
+    if not path:
+        raise InvalidConfig("no paths provided", hint="CNI_PATH names the directories of the executables")
+    for folder in path:
+        candidate = Path(folder, type_)
+        try:
+            if candidate.is_file():
+                return candidate
+        except OSError:
+            continue
+    raise InvalidConfig(
+        f'failed to find plugin "{type_}" in path [{" ".join(path)}]',
+        hint="install the executable on this node, or correct the configuration's 'type'",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invocation:
+    """What an executable is told besides the call: its configuration as it stands, and CNI_ARGS."""
+
+    conf: NetConf
+    args: Args
+
+
+class Executable(Delegate[Invocation]):
+    """One file, called as the runtime would call it. ``environ`` is what it inherits, CNI_* aside."""
+
+    delegates_ipam: ClassVar[bool] = False
+
+    def __init__(self, type_: str, file: Path, *, path: Sequence[str], environ: Mapping[str, str]) -> None:
+        self.type = type_
+        self.file = file
+        self._path = ":".join(path)
+        self._environ = environ
+
+    def parse(self, conf: NetConf, args: Args) -> Invocation:
+        return Invocation(conf=conf, args=args)
+
+    def add(self, call: Call[Invocation], undo: Undo) -> Result:
+        undo.push(f"run {self.type} DEL", lambda: self.delete(call))
+        answer = self._run(Verb.ADD, call)
+        with inside(f"result of {self.type}"):
+            return result_from_json(answer, call.version)
+
+    def check(self, call: Call[Invocation]) -> None:
+        self._run(Verb.CHECK, call)
+
+    def delete(self, call: Call[Invocation]) -> None:
+        self._run(Verb.DEL, call)
+
+    def gc(self, call: Call[Invocation]) -> None:
+        self._run(Verb.GC, call)
+
+    def status(self, call: Call[Invocation]) -> None:
+        self._run(Verb.STATUS, call)
+
+    def _run(self, verb: Verb, call: Call[Invocation]) -> bytes:
+        conf = call.conf.conf.with_prev_result(call.prev_result)
+        done = run(self.type, self.file, self._env(verb, call), conf.encode())
+        if done.returncode == 0:
+            return done.stdout
+        raise failure(self.type, done.returncode, done.stdout, done.stderr)
+
+    def _env(self, verb: Verb, call: Call[Invocation]) -> dict[str, str]:
+        kept = {key: value for key, value in self._environ.items() if not key.startswith("CNI_")}
+        env = kept | {"CNI_COMMAND": verb.value, "CNI_PATH": self._path}
+        if call.container_id:
+            env |= {
+                "CNI_CONTAINERID": call.container_id,
+                "CNI_NETNS": call.netns,
+                "CNI_IFNAME": call.ifname,
+                "CNI_ARGS": call.conf.args.text,
+            }
+        if override := self._environ.get("CNI_NETNS_OVERRIDE"):
+            env["CNI_NETNS_OVERRIDE"] = override
+        return env
+
+
+def run(type_: str, file: Path, env: Mapping[str, str], stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    """Run it to its end or to the deadline, in the namespace of the caller."""
+    step(f"run {type_} {env['CNI_COMMAND']}")
+    for attempt in range(BUSY_TRIES):
+        try:
+            process = subprocess.Popen(
+                [str(file)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(env),
+                start_new_session=True,
+            )
+            break
+        except OSError as error:
+            if error.errno == errno.ETXTBSY and attempt + 1 < BUSY_TRIES:
+                time.sleep(BUSY_SECONDS)
+                continue
+            raise PluginFailed(f"could not start {file}: {error.strerror}", plugin_code=999) from error
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        raise TryAgain(
+            f"{type_} {env['CNI_COMMAND']} did not end within {TIMEOUT_SECONDS:.0f} seconds and was stopped",
+            hint=f"look at what {file} waits for",
+        ) from None
+    except BaseException:
+        _kill(process)
+        raise
+    if len(stdout) > OUTPUT_BYTES:
+        raise PluginFailed(f"{type_} printed {len(stdout)} bytes, more than a result can be", plugin_code=999)
+    return subprocess.CompletedProcess([str(file)], process.returncode, stdout, stderr)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def failure(type_: str, code: int, stdout: bytes, stderr: bytes) -> MultinetError:
+    """The error that a failed executable printed, or a sentence about what it printed instead."""
+    words = stderr.decode(errors="replace").strip()
+    if not stdout.strip():
+        message = f"{type_} failed without an error message (exit status {code})"
+        return PluginFailed(message, plugin_code=0, details=words[-2000:])
+    try:
+        answer = load(stdout)
+        if not isinstance(answer, Mapping):
+            raise DecodingFailure("not an object")
+        plugin_code, message = answer.get("code", 0), answer.get("msg", "")
+        if not isinstance(plugin_code, int) or not isinstance(message, str):
+            raise DecodingFailure("'code' is not a number or 'msg' not a text")
+    except MultinetError as error:
+        shown = stdout[:500].decode(errors="replace")
+        return PluginFailed(
+            f"{type_} failed (exit status {code}) and its error can't be read ({error.message}): {shown!r}",
+            plugin_code=0,
+            details=words[-2000:],
+        )
+    details = answer.get("details", "")
+    return PluginFailed(
+        message or f"{type_} failed (exit status {code})",
+        plugin_code=plugin_code,
+        details="\n".join(
+            part for part in (details if isinstance(details, str) else "", words[-2000:]) if part
+        ),
+    )

@@ -1,0 +1,144 @@
+"""A plugin's configuration, read and ready: the delegate behind its type, and the one behind ``ipam.type``.
+
+``prepare`` does all that can fail without touching anything, so that every configuration of a pod is known to
+be good before the first link is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from multinet.cni.args import Args
+from multinet.cni.netconf import NetConf
+from multinet.cni.types import Result
+from multinet.cni.versions import reconcile
+from multinet.delegate.contract import AnyDelegate, Call
+from multinet.delegate.undo import Undo
+from multinet.errors import AddressError, inside
+from multinet.kernel.namespace import Namespace
+
+Find = Callable[[str], AnyDelegate]
+"""CNI type -> delegate."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scene:
+    """Where a request plays: what is the same for all its plugins."""
+
+    container_id: str
+    ifname: str
+    netns: str
+    host: Namespace
+    sandbox: Namespace | None
+    group: int = 0
+    valid: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plugin:
+    """One plugin of a chain, its configuration read."""
+
+    delegate: AnyDelegate
+    conf: NetConf
+    parsed: Any
+    ipam: Plugin | None = None
+
+    @property
+    def type(self) -> str:
+        return self.conf.type
+
+    def call(self, scene: Scene, prev_result: Result | None) -> Call[Any]:
+        return Call(
+            conf=self.parsed,
+            network=self.conf.name,
+            version=self.conf.version,
+            container_id=scene.container_id,
+            ifname=scene.ifname,
+            netns=scene.netns,
+            host=scene.host,
+            sandbox=scene.sandbox,
+            prev_result=prev_result,
+            dns=self.conf.dns,
+            ipam=Delegated(self.ipam, scene, prev_result) if self.ipam else None,
+            group=scene.group,
+            valid=scene.valid,
+        )
+
+    def add(self, scene: Scene, prev_result: Result | None, undo: Undo) -> Result:
+        with inside(f"[{self.type}]"):
+            return self.delegate.add(self.call(scene, prev_result), undo)
+
+    def check(self, scene: Scene, prev_result: Result | None) -> None:
+        with inside(f"[{self.type}]"):
+            self.delegate.check(self.call(scene, prev_result))
+
+    def delete(self, scene: Scene, prev_result: Result | None) -> None:
+        with inside(f"[{self.type}]"):
+            self.delegate.delete(self.call(scene, prev_result))
+
+    def gc(self, scene: Scene) -> None:
+        with inside(f"[{self.type}]"):
+            self.delegate.gc(self.call(scene, None))
+
+    def status(self, scene: Scene) -> None:
+        with inside(f"[{self.type}]"):
+            self.delegate.status(self.call(scene, None))
+
+
+def prepare(find: Find, conf: NetConf, args: Args) -> Plugin:
+    """Find the delegate, see that it serves the version, read its configuration and that of its IPAM."""
+    with inside(f"[{conf.type}]"):
+        delegate = find(conf.type)
+        reconcile(conf.check().version, delegate.versions)
+        parsed = delegate.parse(conf, args)
+        ipam = None
+        if conf.ipam_type and delegate.delegates_ipam:
+            with inside(f"[{conf.ipam_type}]"):
+                addresser = find(conf.ipam_type)
+                reconcile(conf.version, addresser.versions)
+                ipam = Plugin(delegate=addresser, conf=conf, parsed=addresser.parse(conf, args))
+        return Plugin(delegate=delegate, conf=conf, parsed=parsed, ipam=ipam)
+
+
+class Delegated:
+    """The door to IPAM that a call carries in (``doors.Ipam``)."""
+
+    def __init__(self, plugin: Plugin, scene: Scene, prev_result: Result | None) -> None:
+        self._plugin = plugin
+        self._scene = scene
+        self._call = plugin.call(scene, prev_result)
+
+    @property
+    def type(self) -> str:
+        return self._plugin.conf.ipam_type
+
+    def _place(self) -> AbstractContextManager[None]:
+        return inside(f"[{self.type}]")
+
+    def add(self, undo: Undo) -> Result:
+        with self._place():
+            result = self._plugin.delegate.add(self._call, undo)
+            if not result.ips:
+                raise AddressError(
+                    "IPAM plugin returned missing IP config", hint="give it addresses to hand out"
+                )
+            return result
+
+    def check(self, prev_result: Result | None) -> None:
+        with self._place():
+            self._plugin.delegate.check(self._plugin.call(self._scene, prev_result))
+
+    def delete(self) -> None:
+        with self._place():
+            self._plugin.delegate.delete(self._call)
+
+    def gc(self) -> None:
+        with self._place():
+            self._plugin.delegate.gc(self._call)
+
+    def status(self) -> None:
+        with self._place():
+            self._plugin.delegate.status(self._call)

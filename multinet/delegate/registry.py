@@ -1,0 +1,73 @@
+"""CNI type -> delegate: an installed one (entry point), else an executable on CNI_PATH.
+
+Installed wins. ``executables`` names the types for which the node's binary is wanted all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from multinet.delegate.contract import AnyDelegate, Delegate
+from multinet.delegate.executable import Executable, find_executable
+from multinet.errors import MultinetError
+
+GROUP = "multinet.delegates"
+
+
+@cache
+def installed() -> Mapping[str, EntryPoint]:
+    """Every installed delegate by its CNI type. Raises when two distributions bring the same type."""
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        other = found.setdefault(entry.name, entry)
+        if other.value != entry.value:
+            raise MultinetError(
+                f"two delegates are installed for the CNI type {entry.name!r}: "
+                f"{_origin(other)} and {_origin(entry)}",
+                hint="uninstall one of them",
+            )
+    return found
+
+
+def _origin(entry: EntryPoint) -> str:
+    return f"{entry.value} of {entry.dist.name if entry.dist else 'an unknown distribution'}"
+
+
+@cache
+def load(type_: str) -> AnyDelegate:
+    """The installed delegate for a type; it is one object for the whole process. KeyError when there is
+    none.
+    """
+    entry = installed()[type_]
+    made = entry.load()()
+    if not isinstance(made, Delegate):
+        raise MultinetError(
+            f"the delegate installed for the CNI type {type_!r} ({_origin(entry)}) is not one",
+            hint="it must be a subclass of multinet.delegate.contract.Delegate",
+        )
+    return made
+
+
+class Registry:
+    """Where one request's delegates come from."""
+
+    def __init__(
+        self,
+        *,
+        path: Sequence[str],
+        environ: Mapping[str, str],
+        executables: Collection[str] = (),
+    ) -> None:
+        """``path`` is CNI_PATH; ``environ`` is what executables inherit."""
+        self._path = tuple(path)
+        self._environ = environ
+        self._executables = frozenset(executables)
+
+    def find(self, type_: str) -> AnyDelegate:
+        """Raises InvalidConfig when there is neither an installed delegate nor an executable."""
+        if type_ in installed() and type_ not in self._executables:
+            return load(type_)
+        file = find_executable(type_, self._path)
+        return Executable(type_, file, path=self._path, environ=self._environ)

@@ -1,0 +1,106 @@
+"""One attachment: the plugins of its list in order, each given what the one before it answered (CNI 1.1,
+section 3).
+
+Reading comes first and touches nothing, so that ``run`` can read all lists of a pod before it makes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from multinet.cni.args import Args
+from multinet.cni.request import Verb
+from multinet.cni.types import Result
+from multinet.cni.versions import at_least
+from multinet.delegate.executable import Executable
+from multinet.delegate.invoke import Find, Plugin, Scene, prepare
+from multinet.delegate.undo import Undo
+from multinet.errors import MultinetError, inside, raise_together
+from multinet.plan import Attachment
+
+SINCE = {Verb.CHECK: "0.4.0", Verb.GC: "1.1.0", Verb.STATUS: "1.1.0"}
+PREV_RESULT_ON_DEL_SINCE = "0.4.0"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chain:
+    """An attachment whose configurations have all been read."""
+
+    attachment: Attachment
+    plugins: tuple[Plugin, ...]
+
+    def add(self, scene: Scene, undo: Undo) -> Result:
+        """Every plugin in order. What was made is on ``undo``."""
+        result: Result | None = None
+        with inside(self.attachment.network):
+            for plugin in self.plugins:
+                result = plugin.add(scene, result, undo)
+        assert result is not None, "a list holds at least one plugin"
+        return result
+
+    def check(self, scene: Scene, recorded: Result | None) -> None:
+        """Every plugin in order, each with the final result. Versions without CHECK are passed over."""
+        conflist = self.attachment.conflist
+        if conflist.disable_check or not at_least(conflist.version, SINCE[Verb.CHECK]):
+            return
+        with inside(self.attachment.network):
+            for plugin in self.plugins:
+                plugin.check(scene, recorded)
+
+    def gc(self, scene: Scene) -> None:
+        """Every plugin, to the end; raises the first failure with the others as notes."""
+        if self.attachment.conflist.disable_gc:
+            return
+        failures: list[MultinetError] = []
+        for plugin in self.plugins:
+            if self.knows(plugin, Verb.GC):
+                try:
+                    plugin.gc(scene)
+                except MultinetError as error:
+                    error.place.insert(0, self.attachment.network)
+                    failures.append(error)
+        raise_together(failures)
+
+    def status(self, scene: Scene) -> None:
+        with inside(self.attachment.network):
+            for plugin in self.plugins:
+                if self.knows(plugin, Verb.STATUS):
+                    plugin.status(scene)
+
+    def knows(self, plugin: Plugin, verb: Verb) -> bool:
+        """An executable is only sent a verb that its version has; ours all know every verb."""
+        return not isinstance(plugin.delegate, Executable) or at_least(plugin.conf.version, SINCE[verb])
+
+    def prev_result_for_del(self, recorded: Result | None) -> Result | None:
+        return recorded if at_least(self.attachment.conflist.version, PREV_RESULT_ON_DEL_SINCE) else None
+
+
+def read(
+    attachment: Attachment, find: Find, *, lenient: bool = False, extra: Mapping[str, Any] | None = None
+) -> Chain:
+    """Find every delegate and let it read its configuration.
+
+    ``lenient``: CNI_ARGS that only ADD must understand are no error. ``extra`` goes into each configuration.
+    """
+    args = Args.parse(attachment.args, lenient=lenient)
+    with inside(attachment.network):
+        plugins = tuple(
+            prepare(
+                find,
+                attachment.conflist.plugin_request(
+                    index,
+                    prev_result=None,
+                    capability_args=attachment.capability_args,
+                    extra={**attachment.extra(), **(extra or {})},
+                ),
+                args,
+            )
+            for index in range(len(attachment.conflist.plugins))
+        )
+    return Chain(attachment=attachment, plugins=plugins)
+
+
+def read_all(attachments: Sequence[Attachment], find: Find) -> list[Chain]:
+    return [read(attachment, find) for attachment in attachments]

@@ -1,0 +1,91 @@
+"""The records on disk: one JSON file a sandbox, ``<container id>@<ifname>.json``.
+
+It is written by an atomic rename before the first change (intended) and after the last (done). There is no
+fsync: a record outlives the death of a process, and after a power cut the namespaces are gone anyway; the
+boot id in it tells. A damaged file is put aside under ``damaged/`` and never stands in another sandbox's
+way.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from multinet import files
+from multinet.errors import DecodingFailure, IOFailure
+from multinet.plan import Record
+from multinet.state.record import from_json, to_json
+
+LOCKS = 64
+"""Sandboxes share this many lock files, which stay: one of its own for each would have to be removed, and
+removing a lock file that another waits on is how two get the same lock."""
+
+
+class Attachments:
+    """The records under ``folder`` (created when first needed)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "sandboxes"
+        self._locks = folder / "locks"
+        self._damaged = folder / "damaged"
+
+    def lock(self, container_id: str) -> files.Lock:
+        """Held while a verb works on a sandbox: CNI asks for one operation at a time on one container."""
+        files.make_dirs(self._locks, mode=0o700)
+        return files.Lock(self._locks / f"{zlib.crc32(container_id.encode()) % LOCKS:02d}")
+
+    def write(self, record: Record) -> None:
+        """Raises IOFailure; then nothing of the sandbox may be changed."""
+        files.make_dirs(self._folder, mode=0o700)
+        files.write_atomic(self._file(record.plan.container_id, record.plan.ifname), to_json(record))
+
+    def find(self, container_id: str, ifname: str) -> Record | None:
+        """The record, or None when there is none. A damaged one is put aside and raised as DecodingFailure."""
+        return self._read(self._file(container_id, ifname))
+
+    def forget(self, container_id: str, ifname: str) -> None:
+        """Absent is success; so is a half-written file of a process that died."""
+        file = self._file(container_id, ifname)
+        files.remove(file)
+        files.remove(files.temporary(file))
+
+    def all(self) -> Iterator[Record]:
+        """Every readable record; damaged ones are put aside on the way."""
+        try:
+            names = sorted(file for file in self._folder.iterdir() if file.suffix == ".json")
+        except FileNotFoundError:
+            return
+        for file in names:
+            try:
+                record = self._read(file)
+            except DecodingFailure:
+                continue
+            if record is not None:
+                yield record
+
+    def writable(self) -> None:
+        """Raise IOFailure when a record could not be written now."""
+        files.make_dirs(self._folder, mode=0o700)
+        files.probe_writable(self._folder)
+
+    def _file(self, container_id: str, ifname: str) -> Path:
+        # Neither may hold a slash, and a container id holds no '@'.
+        return self._folder / f"{container_id}@{ifname}.json"
+
+    def _read(self, file: Path) -> Record | None:
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise IOFailure(f"could not read {file}: {error.strerror}") from error
+        try:
+            return from_json(data)
+        except DecodingFailure as error:
+            if "version" in error.message:
+                raise
+            files.make_dirs(self._damaged, mode=0o700)
+            files.move(file, self._damaged / file.name)
+            error.hint = f"it was put aside as {self._damaged / file.name}"
+            raise

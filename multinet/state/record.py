@@ -1,0 +1,126 @@
+"""A sandbox's record as JSON. ``version`` is raised when a reader of the older form could go wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from multinet.cni.netconf import NetConfList
+from multinet.cni.types import Result
+from multinet.cni.versions import CURRENT
+from multinet.cni.wire import result_from_json, result_to_dict
+from multinet.errors import DecodingFailure
+from multinet.plan import Attachment, Phase, Plan, Pod, Record
+
+VERSION = 1
+
+
+def to_json(record: Record) -> bytes:
+    plan = record.plan
+    document = {
+        "version": VERSION,
+        "phase": record.phase.value,
+        "bootID": record.boot_id,
+        "containerID": plan.container_id,
+        "ifname": plan.ifname,
+        "netns": plan.netns,
+        "pod": _pod_to_json(plan.pod),
+        "namesNetworks": plan.names_networks,
+        "attachments": [
+            _attachment_to_json(attachment, record.results.get(attachment.ifname))
+            for attachment in plan.attachments
+        ],
+    }
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def from_json(data: bytes) -> Record:
+    """Raises DecodingFailure for anything that ``to_json`` did not write."""
+    try:
+        document = json.loads(data)
+        version = document["version"]
+        if version != VERSION:
+            raise DecodingFailure(
+                f"the record has version {version!r}, this multinet reads {VERSION}",
+                hint="a newer multinet wrote it: run that one, or remove the record after the pod is gone",
+            )
+        plan = Plan(
+            container_id=_text(document["containerID"]),
+            ifname=_text(document["ifname"]),
+            netns=_text(document["netns"]),
+            pod=_pod_from_json(document["pod"]),
+            attachments=tuple(_attachment_from_json(one) for one in document["attachments"]),
+            names_networks=bool(document["namesNetworks"]),
+        )
+        results = {
+            one["ifname"]: result_from_json(one["result"], CURRENT)
+            for one in document["attachments"]
+            if "result" in one
+        }
+        return Record(
+            plan=plan, phase=Phase(document["phase"]), boot_id=_text(document["bootID"]), results=results
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DecodingFailure(f"the record is damaged: {type(error).__name__}: {error}") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, got {value!r}")
+    return value
+
+
+def _pod_to_json(pod: Pod | None) -> dict[str, str] | None:
+    return {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid} if pod else None
+
+
+def _pod_from_json(document: Any) -> Pod | None:
+    if document is None:
+        return None
+    return Pod(
+        namespace=_text(document["namespace"]), name=_text(document["name"]), uid=_text(document["uid"])
+    )
+
+
+def _attachment_to_json(attachment: Attachment, result: Result | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "network": attachment.network,
+        "ifname": attachment.ifname,
+        "config": attachment.conflist.to_dict(),
+        "args": attachment.args,
+        "isDefault": attachment.is_default,
+    }
+    optional: dict[str, Any] = {
+        "capabilityArgs": dict(attachment.capability_args),
+        "cniArgs": dict(attachment.cni_args),
+        "deviceID": attachment.device_id,
+        "deviceInfoFile": attachment.device_info_file,
+        "ips": list(attachment.ips),
+        "mac": attachment.mac,
+    }
+    document |= {key: value for key, value in optional.items() if value}
+    if attachment.default_route is not None:
+        document["defaultRoute"] = [str(gateway) for gateway in attachment.default_route]
+    if result is not None:
+        document["result"] = result_to_dict(result, CURRENT)
+    return document
+
+
+def _attachment_from_json(document: Mapping[str, Any]) -> Attachment:
+    routes = document.get("defaultRoute")
+    return Attachment(
+        network=_text(document["network"]),
+        ifname=_text(document["ifname"]),
+        conflist=NetConfList.of(document["config"]),
+        args=_text(document["args"]),
+        is_default=bool(document["isDefault"]),
+        capability_args=dict(document.get("capabilityArgs", {})),
+        cni_args=dict(document.get("cniArgs", {})),
+        device_id=_text(document.get("deviceID", "")),
+        device_info_file=_text(document.get("deviceInfoFile", "")),
+        default_route=None if routes is None else tuple(ip_address(gateway) for gateway in routes),
+        ips=tuple(map(_text, document.get("ips", ()))),
+        mac=_text(document.get("mac", "")),
+    )

@@ -1,0 +1,103 @@
+"""ADD: all of a pod's networks, or none."""
+
+from __future__ import annotations
+
+from multinet import log, pipeline
+from multinet.cni.request import Request
+from multinet.cni.wire import result_to_json
+from multinet.delegate.invoke import Scene
+from multinet.delegate.undo import Undo
+from multinet.errors import TryAgain
+from multinet.kernel import links
+from multinet.pipeline import chain
+from multinet.plan import Outcome, Phase, Plan, Record
+from multinet.report.aggregate import aggregate
+from multinet.report.network_status import network_status
+from multinet.verbs.delete import take_back
+from multinet.verbs.node import Node
+from multinet.verbs.planning import plan_for
+
+
+def add(request: Request, node: Node) -> bytes:
+    """The answer, in the version asked for. Raises whatever stood in the way; then nothing is left."""
+    refuse_before_ready(node)
+    with node.records.lock(request.container_id), node.open_scene(request) as scene:
+        plan = plan_for(request, node)
+        log.bind(networks=[attachment.network for attachment in plan.attachments])
+        if (standing := what_stands(request, plan, scene, node)) is not None:
+            log.bind(again=True)
+            return answer(standing, request)
+        chains = chain.read_all(plan.attachments, node.find_delegate)
+        pipeline.refuse_taken_names(scene, plan.attachments)
+        with Undo() as undo:
+            # On disk before anything changes: after a crash, DEL still knows what to clear.
+            undo.push("forget the intention", lambda: forget_unless_left(request, node, undo))
+            intention = Record(plan=plan, phase=Phase.INTENDED, boot_id=node.boot_id)
+            node.records.write(intention)
+            node.device_info.prepare(plan)
+            undo.push("remove the device-info files", lambda: node.device_info.remove(plan))
+            results = pipeline.run(chains, scene, undo)
+            outcomes = tuple(
+                Outcome(
+                    attachment=one, result=result, device_info=node.device_info.read(one.device_info_file)
+                )
+                for one, result in zip(plan.attachments, results, strict=True)
+            )
+            node.records.write(intention.done(outcomes))
+            said = answer(outcomes, request)
+            publish(plan, outcomes, node)
+            undo.keep()
+        return said
+
+
+def refuse_before_ready(node: Node) -> None:
+    ready = node.settings.readiness_indicator_file
+    if ready is not None and not ready.exists():
+        raise TryAgain(
+            f"the cluster network is not ready: {ready} is not there",
+            hint="its own agent on this node makes that file; the runtime will try again",
+        )
+
+
+def forget_unless_left(request: Request, node: Node, undo: Undo) -> None:
+    """The last step of undoing. What could not be undone must still be known to the DEL that follows."""
+    if not undo.leftovers:
+        node.records.forget(request.container_id, request.ifname)
+
+
+def what_stands(request: Request, plan: Plan, scene: Scene, node: Node) -> tuple[Outcome, ...] | None:
+    """What an earlier ADD of the same attachment gave, if all of it still stands and is what is wanted now.
+
+    The runtime asks again when it did not hear our answer. What stands only in part, or was meant
+    otherwise, is taken back first and made anew.
+    """
+    record = node.records.find(request.container_id, request.ifname)
+    if record is None:
+        return None
+    if record.phase is Phase.DONE and record.plan == plan and stands(record, scene):
+        return tuple(Outcome(attachment=one, result=record.results[one.ifname]) for one in plan.attachments)
+    take_back(record, scene, node)
+    return None
+
+
+def stands(record: Record, scene: Scene) -> bool:
+    """Has the container every interface of the record, with the MAC it was given?"""
+    assert scene.sandbox is not None
+    there = {link.name: link.mac for link in links.dump(scene.sandbox.rtnl)}
+    return all(
+        interface.name in there and interface.mac.lower() in ("", there[interface.name])
+        for result in record.results.values()
+        for interface in result.interfaces
+        if interface.sandbox
+    )
+
+
+def answer(outcomes: tuple[Outcome, ...], request: Request) -> bytes:
+    """Raises where the version can't tell it: 0.2.0 and older know no result without addresses."""
+    return result_to_json(aggregate(outcomes), request.conf.version)
+
+
+def publish(plan: Plan, outcomes: tuple[Outcome, ...], node: Node) -> None:
+    """Tell the pod what it was given: before the answer, so that a container can read it when it starts."""
+    if plan.pod is not None and (plan.names_networks or node.settings.status_for_all_pods):
+        node.cluster.publish(plan.pod, network_status(outcomes))

@@ -1,0 +1,44 @@
+"""DEL: from what was recorded on the day of ADD, never from today's definitions. Absent things are success."""
+
+from __future__ import annotations
+
+from multinet import log
+from multinet.cni.request import Request
+from multinet.delegate.invoke import Scene
+from multinet.errors import DecodingFailure
+from multinet.pipeline import chain, reverse
+from multinet.plan import Phase, Record
+from multinet.verbs.node import Node
+from multinet.verbs.planning import plan_for
+
+
+def delete(request: Request, node: Node) -> None:
+    """Raises what could not be cleared, after all has been tried; the record stays for the next try."""
+    with node.records.lock(request.container_id), node.open_scene(request) as scene:
+        record = recall(request, node)
+        if record is None:
+            log.bind(nothing=True)
+            node.records.forget(request.container_id, request.ifname)
+            return
+        log.bind(networks=[attachment.network for attachment in record.plan.attachments])
+        take_back(record, scene, node)
+
+
+def take_back(record: Record, scene: Scene, node: Node) -> None:
+    """Undo an ADD, whole or half. The record goes last."""
+    plan = record.plan
+    chains = [chain.read(attachment, node.find_delegate, lenient=True) for attachment in plan.attachments]
+    reverse.delete(chains, record.results, scene)
+    node.device_info.remove(plan)
+    node.records.forget(plan.container_id, plan.ifname)
+
+
+def recall(request: Request, node: Node) -> Record | None:
+    """The record. For one that is damaged (and put aside now), the plan that an ADD would make today: the
+    best that is left to go by, since a pod must always be able to end.
+    """
+    try:
+        return node.records.find(request.container_id, request.ifname)
+    except DecodingFailure as error:
+        log.warn("record damaged", error=str(error), container=request.container_id)
+        return Record(plan=plan_for(request, node), phase=Phase.INTENDED, boot_id=node.boot_id)

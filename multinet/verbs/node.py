@@ -1,0 +1,77 @@
+"""What a verb is handed: the doors to definitions, records, namespaces and the pod's status.
+
+The daemonless run opens them on a folder and a disk; a daemon opens them on watches; a test on dictionaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from multinet.cni.request import Request
+from multinet.config import Settings
+from multinet.delegate.invoke import Find, Scene
+from multinet.npwg.device import DeviceInfo
+from multinet.npwg.nad import NetworkAttachmentDefinition
+from multinet.npwg.status import NetworkStatus
+from multinet.plan import Plan, Pod, Record
+from multinet.resolve.defaults import Configurations
+
+
+class Records(Protocol):
+    """What was given to whom (``multinet.state`` keeps it on disk)."""
+
+    def lock(self, container_id: str) -> AbstractContextManager[object]: ...
+
+    def find(self, container_id: str, ifname: str) -> Record | None:
+        """Raises DecodingFailure for one that is damaged; it is put aside then, and not found again."""
+
+    def all(self) -> Iterator[Record]: ...
+
+    def write(self, record: Record) -> None: ...
+
+    def forget(self, container_id: str, ifname: str) -> None: ...
+
+    def writable(self) -> None:
+        """Raises IOFailure when a record could not be written now."""
+
+
+class Cluster(Protocol):
+    """Pods and definitions, and the one thing we write: a pod's network-status."""
+
+    def pod(self, namespace: str, name: str, uid: str) -> Pod:
+        """Raises TryAgain when the pod is not known (yet)."""
+
+    def definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None: ...
+
+    def devices(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+        """Resource name -> the device ids allocated to the pod."""
+
+    def publish(self, pod: Pod, status: Sequence[NetworkStatus]) -> None: ...
+
+
+class DeviceInfoFiles(Protocol):
+    """The device-info files of attachments (device-info-spec 1.1.0)."""
+
+    def prepare(self, plan: Plan) -> None:
+        """Give the plugins what the device plugins know of the devices."""
+
+    def read(self, file: str) -> DeviceInfo | None: ...
+
+    def remove(self, plan: Plan) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """Everything that a verb needs of the world, for one request."""
+
+    settings: Settings
+    records: Records
+    cluster: Cluster
+    configurations: Configurations
+    device_info: DeviceInfoFiles
+    find_delegate: Find
+    open_scene: Callable[[Request], AbstractContextManager[Scene]]
+    boot_id: str

@@ -1,0 +1,40 @@
+"""Request -> Plan: who the pod is, and what it is to get."""
+
+from __future__ import annotations
+
+from multinet.cni.request import Request
+from multinet.errors import BadEnvironment
+from multinet.plan import Plan, Pod
+from multinet.resolve import Asked, resolve
+from multinet.verbs.node import Node
+
+
+def pod_of(request: Request, node: Node) -> Pod | None:
+    """The pod that CNI_ARGS names; None for a container that is not of a pod."""
+    namespace, name = request.args.get("K8S_POD_NAMESPACE"), request.args.get("K8S_POD_NAME")
+    if not namespace and not name:
+        return None
+    if not namespace or not name:
+        missing = "K8S_POD_NAMESPACE" if not namespace else "K8S_POD_NAME"
+        raise BadEnvironment(f"CNI_ARGS names a pod without {missing}", hint="the runtime must give both")
+    return node.cluster.pod(namespace, name, request.args.get("K8S_POD_UID"))
+
+
+def plan_for(request: Request, node: Node) -> Plan:
+    """Raises the first thing that is wrong with what the pod asks for."""
+    pod = pod_of(request, node)
+    asked = Asked(
+        container_id=request.container_id,
+        ifname=request.ifname,
+        netns=request.netns,
+        args=request.args,
+        runtime_config=request.conf.runtime_config,
+    )
+    return resolve(
+        asked,
+        pod,
+        node.settings,
+        node.cluster.definition,
+        node.configurations,
+        node.cluster.devices(pod) if pod else {},
+    )

@@ -1,0 +1,26 @@
+"""STATUS: could an ADD be served now? (CNI 1.1, "STATUS"; codes 50 and 51.)"""
+
+from __future__ import annotations
+
+from multinet.cni.request import Request
+from multinet.errors import MultinetError, NotAvailable
+from multinet.pipeline import chain
+from multinet.verbs.node import Node
+from multinet.verbs.planning import plan_for
+
+
+def status(request: Request, node: Node) -> None:
+    """Raises NotAvailable, or what the cluster network's own plugins answer."""
+    ready = node.settings.readiness_indicator_file
+    if ready is not None and not ready.exists():
+        raise NotAvailable(f"the cluster network is not ready: {ready} is not there")
+    try:
+        node.records.writable()
+        default = plan_for(request, node).attachments[0]
+        one = chain.read(default, node.find_delegate, lenient=True)
+    except NotAvailable:
+        raise
+    except MultinetError as error:
+        raise NotAvailable(str(error)) from error
+    with node.open_scene(request) as scene:
+        one.status(scene)
