@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -104,6 +105,7 @@ class Machine:
         mount("none", "/", flags=MS_REC | MS_PRIVATE)
         for folder in ("/run", "/var/lib"):
             mount("tmpfs", folder, "tmpfs")
+        socket.socket(socket.AF_INET6).close()  # where IPv6 is a module, that loads it
         Path("/run/netns").mkdir()
         ROOMS.mkdir()
         host = HostRoom(HOST, quick_dad=quick_dad)

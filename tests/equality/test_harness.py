@@ -32,6 +32,8 @@ SAMPLE = (
     "macvlan-dual",
     "loopback-chained",
     "host-local-several-ranges-in-a-set",
+    pytest.param("bridge-trunk-mixed", marks=pytest.mark.uml),
+    pytest.param("bridge-vlan-gateway-two-containers", marks=pytest.mark.uml),
 )
 
 

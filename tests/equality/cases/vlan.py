@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from tests.equality.case import Case, add, delete
-from tests.equality.cases.bridge import bridge, two
+from tests.equality.cases.bridge import OWN_MAC, bridge, two
 from tests.equality.cases.parts import DUAL, V4
+
+# With a gateway there are two ports from the start: see OWN_MAC.
+FILTERING = f"{OWN_MAC} vlan_filtering 1"
 
 CASES: tuple[Case, ...] = (
     Case(name="bridge-vlan", conf=bridge(vlan=100, ipam=V4), uml=True),
@@ -36,24 +39,31 @@ CASES: tuple[Case, ...] = (
         conf=bridge(vlan=30, vlanTrunk=[{"id": 31}, {"id": 30}], ipam=V4),
         uml=True,
     ),
-    Case(name="bridge-vlan-gateway", conf=bridge(vlan=100, isGateway=True, ipam=V4), uml=True),
+    Case(
+        name="bridge-vlan-gateway", conf=bridge(vlan=100, isGateway=True, ipam=V4), host=FILTERING, uml=True
+    ),
     Case(
         name="bridge-vlan-gateway-dual",
         conf=bridge(vlan=100, isDefaultGateway=True, mtu=1400, ipam=DUAL),
+        host=FILTERING,
         uml=True,
     ),
     Case(
         name="bridge-vlan-gateway-default-kept",
-        conf=bridge(
-            vlan=100, isGateway=True, preserveDefaultVlan=True, ipMasq=True, ipMasqBackend="nftables", ipam=V4
-        ),
+        conf=bridge(vlan=100, isGateway=True, preserveDefaultVlan=True, ipam=V4),
+        host=FILTERING,
         uml=True,
     ),
-    two("bridge-vlan-gateway-two-containers", bridge(vlan=100, isGateway=True, ipam=DUAL), uml=True),
+    two(
+        "bridge-vlan-gateway-two-containers",
+        bridge(vlan=100, isGateway=True, ipam=DUAL),
+        host=FILTERING,
+        uml=True,
+    ),
     Case(
         name="bridge-vlan-there-before-unfiltered",
         conf=bridge(vlan=100),
-        host="ip link add br0 address 02:00:00:00:00:01 type bridge",
+        host=OWN_MAC,
         steps=(add(), delete()),
         uml=True,
     ),
