@@ -30,7 +30,7 @@ help: ## Say what there is
 setup: venv test-packages peers ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
 
 .PHONY: venv
-venv: packages $(VENV)/made
+venv: packages $(VENV)/made ## Make the Python environment only
 
 # Always looked at and never stamped: the machine can change under an unchanged folder.
 .PHONY: packages test-packages

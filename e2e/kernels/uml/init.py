@@ -1,6 +1,6 @@
 """The first program inside User-Mode Linux: make a world for the tests, run them, note how they ended, halt.
 
-The machine's root folder is this kernel's, read-only. Writable are /run, /tmp and /dev/shm, the guest's own, and
+The machine's root folder is this kernel's, read-only. Writable are /run, /tmp, /dev/shm, the guest's own, and
 the folder given as the argument, the machine's: it holds job.json and gets `output` and `status`.
 """
 

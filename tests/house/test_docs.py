@@ -1,0 +1,39 @@
+"""What the documents say can be done, can be done: commands of the Makefile, and links between files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support import tree
+
+DOCUMENTS = tree.tracked("*.md")
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):.*?## ", (tree.ROOT / "Makefile").read_text(), re.MULTILINE))
+MAKE = re.compile(r"(?:^\s*|`|\$ |sudo )make ([a-z][a-z-]*)", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+
+
+def name(document: Path) -> str:
+    return str(document.relative_to(tree.ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_make_command_in_it_exists(document: Path):
+    assert set(MAKE.findall(document.read_text())) - TARGETS == set()
+
+
+def test_every_make_command_is_in_the_readme_or_in_contributing():
+    told = {
+        command
+        for file in ("README.md", "CONTRIBUTING.md")
+        for command in MAKE.findall((tree.ROOT / file).read_text())
+    }
+    assert TARGETS - told == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_link_in_it_leads_to_a_file(document: Path):
+    links = LINK.findall(document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
