@@ -21,7 +21,7 @@ from typing import NoReturn, Self, TypeVar
 from multinet.errors import InvalidNetns, MultinetError, NetnsGone
 from multinet.kernel import sysctl
 from multinet.kernel.errors import translate
-from multinet.kernel.rtnl import Rtnl
+from multinet.kernel.rtnl import Rtnl, new_socket, prepared
 from multinet.kernel.sysctl import Setting
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ class Namespace:
     def rtnl(self) -> Rtnl:
         """Its netlink socket, opened when first asked for, and again when the last one fell out of step."""
         if self._rtnl is None or self._rtnl.closed:
-            self._rtnl = self.visit(Rtnl).prepare()
+            self._rtnl = Rtnl(prepared(self.visit(new_socket)))
         return self._rtnl
 
     def visit(self, open_something: Callable[[], T]) -> T:
@@ -123,7 +123,7 @@ class Namespace:
         home = os.open(HERE, _OPEN)
         try:
             try:
-                _setns(self.fd, CLONE_NEWNET)
+                self._enter()
                 return open_something()
             finally:
                 try:
@@ -132,6 +132,12 @@ class Namespace:
                     _lost(self.path, error)
         finally:
             os.close(home)
+
+    def _enter(self) -> None:
+        try:
+            _setns(self.fd, CLONE_NEWNET)
+        except OSError as error:
+            raise translate(error.errno or 0, f"enter network namespace {self.path!r}") from error
 
     def read_sysctl(self, name: str) -> str:
         """The value of ``net/ipv4/ip_forward``; dots may stand for the slashes."""
@@ -167,7 +173,7 @@ def run_in(
 
     def work() -> None:
         try:
-            _setns(namespace.fd, CLONE_NEWNET)
+            namespace._enter()
             outcome.append(subprocess.run(argv, input=input, capture_output=True))
         except BaseException as error:
             outcome.append(error)

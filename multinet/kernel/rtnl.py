@@ -59,24 +59,29 @@ class Message:
         return self.type & 3 != 2
 
 
+def new_socket() -> socket.socket:
+    """A netlink socket of the calling thread's namespace; nothing else is done here (``Namespace.visit``)."""
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+
+
+def prepared(new: socket.socket) -> socket.socket:
+    """Set its options, which can be done from anywhere."""
+    for option in _OPTIONS:
+        new.setsockopt(_SOL_NETLINK, option, 1)
+    new.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
+    new.connect((0, 0))  # from now on nobody but the kernel gets a word in
+    return new
+
+
 class Rtnl:
     """A NETLINK_ROUTE socket. It belongs for life to the namespace it was opened in; one thread at a time."""
 
     __slots__ = ("_sequence", "_socket")
 
-    def __init__(self) -> None:
-        """Open one in the calling thread's namespace; ``Namespace.rtnl`` does so for another one."""
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    def __init__(self, opened: socket.socket) -> None:
+        """Take over a socket that is ready for use; ``Namespace.rtnl`` makes one."""
+        self._socket = opened
         self._sequence = 0
-
-    def prepare(self) -> Rtnl:
-        """Set the options; needs no namespace, unlike opening."""
-        set_option = self._socket.setsockopt
-        for option in _OPTIONS:
-            set_option(_SOL_NETLINK, option, 1)
-        set_option(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
-        self._socket.connect((0, 0))  # from now on nobody but the kernel gets a word in
-        return self
 
     @property
     def closed(self) -> bool:
