@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import netns as namespaces
 from tests.support import world
@@ -25,6 +26,10 @@ from tests.support.wait import until
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / ".cache" / "peers"
 NEEDS_ROOT = ("kernel", "peer", "uml")
+
+# How long an example takes says nothing on a machine that does other things at the same time.
+settings.register_profile("multinet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("multinet")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,0 +1,95 @@
+"""What is printed on success and on failure."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from multinet.cni import answer
+from multinet.cni.types import Address, Result
+from multinet.errors import (
+    BadEnvironment,
+    InvalidConfig,
+    LimitedConnectivity,
+    MultinetError,
+    NotFound,
+    PluginFailed,
+    TryAgain,
+    inside,
+)
+from tests.cni.values import cidr
+
+
+def test_a_result_is_printed_and_other_verbs_print_nothing():
+    result = Result(ips=(Address(address=cidr("10.1.2.3/24")),))
+    assert answer.success() == b""
+    assert answer.success(result, "0.2.0") == (
+        b'{\n    "cniVersion": "0.2.0",\n    "ip4": {\n        "ip": "10.1.2.3/24"\n    },\n    "dns": {}\n}'
+    )
+    assert json.loads(answer.success(result))["cniVersion"] == "1.1.0"
+
+
+def test_an_error_is_an_object_of_four_spaces_without_a_final_newline():
+    assert answer.failure(MultinetError("it failed")) == b'{\n    "code": 999,\n    "msg": "it failed"\n}'
+
+
+def test_details_are_the_errors_own_the_hint_and_the_notes():
+    error = BadEnvironment("invalid characters in containerID", details="a/b", hint="use letters")
+    error.add_note("while undoing: could not remove veth1: busy")
+    assert answer.failure(error) == (
+        b'{\n    "code": 4,\n    "msg": "invalid characters in containerID",\n'
+        b'    "details": "a/b\\nuse letters\\nwhile undoing: could not remove veth1: busy"\n}'
+    )
+
+
+def test_the_message_begins_with_the_place():
+    with pytest.raises(InvalidConfig) as caught, inside("default/net-a[bridge]"), inside(".ipam"):
+        raise InvalidConfig("no addresses left", hint="widen the range")
+    assert json.loads(answer.failure(caught.value)) == {
+        "code": 7,
+        "msg": "default/net-a[bridge].ipam: no addresses left",
+        "details": "widen the range",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TryAgain("later"), 11),
+        (LimitedConnectivity("down"), 51),
+        (NotFound("no such link", errno=19), 999),
+        (PluginFailed("no", plugin_code=107), 107),
+        (PluginFailed("no", plugin_code=0), 0),
+    ],
+)
+def test_each_error_has_its_code(error: MultinetError, code: int) -> None:
+    assert json.loads(answer.failure(error))["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyError("subnet"), "internal error: KeyError: 'subnet'"),
+        (AssertionError(), "internal error: AssertionError"),
+        (KeyboardInterrupt(), "internal error: KeyboardInterrupt"),
+    ],
+)
+def test_what_is_not_ours_is_told_as_a_defect(error: BaseException, message: str) -> None:
+    assert json.loads(answer.failure(error)) == {
+        "code": 999,
+        "msg": message,
+        "details": "this is a defect: please report it, with the log",
+    }
+
+
+def test_an_error_prints_whatever_is_in_it():
+    assert json.loads(answer.failure(MultinetError('<"\udcff\0')))["msg"] == '<"\ufffd\0'
+
+
+def test_who_runs_it_by_hand_is_told_what_it_is():
+    assert answer.about("bridge", "1.2.3") == (
+        "CNI bridge plugin 1.2.3\n"
+        "CNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"
+    )
+    assert answer.about("firewall", "1", ("0.4.0", "1.0.0")).endswith("supported: 0.4.0, 1.0.0")
