@@ -21,20 +21,16 @@ exec /sbin/modprobe -d /run/uml "$@"
 
 
 def main(folder: str) -> None:
-    # The guest's /tmp would hide the folder, which is under the machine's: so it is mounted again, on top.
-    for kind, place, options in (
-        ("proc", "/proc", ""),
-        ("sysfs", "/sys", ""),
-        ("tmpfs", "/run", ""),
-        ("tmpfs", "/tmp", ""),
-        ("devpts", "/dev/pts", ""),
-        ("tmpfs", "/dev/shm", ""),
-        ("hostfs", folder, folder),
-    ):
-        os.makedirs(place, exist_ok=True)
-        mount(kind, place, options)
+    mount("proc", "/proc")
+    mount("sysfs", "/sys")
+    mount("devpts", "/dev/pts")
+    for own in ("/run", "/tmp", "/dev/shm"):
+        mount("tmpfs", own)
+    mount("hostfs", folder, "rw", folder)  # it is under the machine's /tmp, which the guest's has just hidden
     find_modules()
     job = json.loads(Path(folder, "job.json").read_text())
+    if not os.path.exists(job["cwd"]):
+        mount("hostfs", job["cwd"], "ro", job["cwd"])  # hidden just so
     with open(Path(folder, "output"), "wb") as output:
         done = subprocess.run(
             job["argv"],
@@ -47,8 +43,9 @@ def main(folder: str) -> None:
     Path(folder, "status").write_text(str(done.returncode))
 
 
-def mount(kind: str, place: str, options: str) -> None:
-    subprocess.run(["mount", "-t", kind, *(["-o", options] if options else []), kind, place], check=True)
+def mount(kind: str, place: str, *options: str) -> None:
+    os.makedirs(place, exist_ok=True)
+    subprocess.run(["mount", "-t", kind, "-o", ",".join(options or ("rw",)), kind, place], check=True)
 
 
 def find_modules() -> None:
