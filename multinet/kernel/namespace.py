@@ -214,9 +214,7 @@ def magic_of(fd: int) -> int:
 
 def _lost(path: str, error: BaseException) -> NoReturn:
     try:
-        words = (
-            f"multinet: could not return from the network namespace {path!r}: {error}; this process ends\n"
-        )
+        words = f"multinet: could not return from network namespace {path!r}: {error}; this process ends\n"
         os.write(2, words.encode())
     finally:
         os._exit(70)  # EX_SOFTWARE
