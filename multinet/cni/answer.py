@@ -1,6 +1,7 @@
-"""What a plugin prints and how it ends (CNI 1.1, "Success" and "Error").
+"""What a plugin says when it fails (CNI 1.1, "Error"), and when somebody runs it by hand.
 
-On failure an object on stdout and the exit status 1; the text on stdout is what callers read.
+The error object goes to stdout, where callers read it, and the exit status is 1. What is said on success is
+``wire.result_to_json``.
 """
 
 from __future__ import annotations
@@ -9,20 +10,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from multinet.cni.printing import pretty
-from multinet.cni.types import Result
-from multinet.cni.versions import CURRENT, SUPPORTED
-from multinet.cni.wire import result_to_json
+from multinet.cni.versions import SUPPORTED
 from multinet.errors import MultinetError
 
-EXIT_SUCCESS: Final = 0
-EXIT_FAILURE: Final = 1
-
 _INTERNAL: Final = 999
-
-
-def success(result: Result | None = None, version: str = CURRENT) -> bytes:
-    """The result of ADD; the other verbs print nothing."""
-    return b"" if result is None else result_to_json(result, version)
 
 
 def failure(error: BaseException) -> bytes:

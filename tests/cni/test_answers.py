@@ -1,4 +1,4 @@
-"""What is printed on success and on failure."""
+"""What is said on failure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import pytest
 
 from multinet.cni import answer
-from multinet.cni.types import Address, Result
 from multinet.errors import (
     BadEnvironment,
     InvalidConfig,
@@ -18,16 +17,6 @@ from multinet.errors import (
     TryAgain,
     inside,
 )
-from tests.cni.values import cidr
-
-
-def test_a_result_is_printed_and_other_verbs_print_nothing():
-    result = Result(ips=(Address(address=cidr("10.1.2.3/24")),))
-    assert answer.success() == b""
-    assert answer.success(result, "0.2.0") == (
-        b'{\n    "cniVersion": "0.2.0",\n    "ip4": {\n        "ip": "10.1.2.3/24"\n    },\n    "dns": {}\n}'
-    )
-    assert json.loads(answer.success(result))["cniVersion"] == "1.1.0"
 
 
 def test_an_error_is_an_object_of_four_spaces_without_a_final_newline():
