@@ -22,7 +22,7 @@ from multinet.cni.jsonkeys import load
 from multinet.cni.netconf import NetConf
 from multinet.cni.request import Verb
 from multinet.cni.types import Result
-from multinet.cni.wire import result_from_json
+from multinet.cni.wire import result_of_plugin
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
 from multinet.errors import DecodingFailure, InvalidConfig, MultinetError, PluginFailed, TryAgain, inside
@@ -89,7 +89,7 @@ class Executable(Delegate[Invocation]):
         undo.push(f"run {self.type} DEL", lambda: self.delete(call))
         answer = self._run(Verb.ADD, call)
         with inside(f"result of {self.type}"):
-            return result_from_json(answer, call.version)
+            return result_of_plugin(answer, call.version)
 
     def check(self, call: Call[Invocation]) -> None:
         self._run(Verb.CHECK, call)
@@ -105,6 +105,8 @@ class Executable(Delegate[Invocation]):
 
     def _run(self, verb: Verb, call: Call[Invocation]) -> bytes:
         conf = call.conf.conf.with_prev_result(call.prev_result)
+        if verb is Verb.GC:
+            conf = conf.with_valid_attachments(call.valid)
         done = run(self.type, self.file, self._env(verb, call), conf.encode())
         if done.returncode == 0:
             return done.stdout
