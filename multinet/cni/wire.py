@@ -218,7 +218,7 @@ def _read(said: Said, version: str, own: str) -> Result:
     return Result(
         interfaces=_each(said, "interfaces", _newest_interface if shape is NEWEST else _interface),
         ips=_each(said, "ips", _address),
-        routes=_each(said, "routes", _route),
+        routes=routes_from_json(said),
         dns=dns_from_json(said),
     )
 
@@ -280,6 +280,11 @@ def _route(said: Said) -> Route:
         table=jsonkeys.integer(said, "table"),
         scope=jsonkeys.integer(said, "scope"),
     )
+
+
+def routes_from_json(holder: Said) -> tuple[Route, ...]:
+    """The member ``routes`` of a result or of a configuration's ``ipam``. Raises InvalidConfig."""
+    return _each(holder, "routes", _route)
 
 
 def dns_from_json(holder: Said) -> DNS:
