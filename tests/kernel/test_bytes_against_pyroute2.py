@@ -92,7 +92,9 @@ LINKS: dict[str, tuple[Message, bytes]] = {
         ),
     ),
     "a macvlan": (
-        links.make_macvlan("net1", 4, target_ns_fd=9, mode="vepa", mtu=1400, mac="02:11:22:33:44:55", group=7),
+        links.make_macvlan(
+            "net1", 4, target_ns_fd=9, mode="vepa", mtu=1400, mac="02:11:22:33:44:55", group=7
+        ),
         encoded(
             ifinfmsg,
             [
@@ -169,9 +171,7 @@ def address(text: str, broadcast: str = "", **header: int) -> bytes:
     if broadcast:
         attributes.append(("IFA_BROADCAST", broadcast))
     family = 2 if one.version == 4 else 10
-    return encoded(
-        ifaddrmsg, attributes, family=family, prefixlen=one.network.prefixlen, index=3, **header
-    )
+    return encoded(ifaddrmsg, attributes, family=family, prefixlen=one.network.prefixlen, index=3, **header)
 
 
 ADDRESSES: dict[str, tuple[Message, bytes]] = {
@@ -207,9 +207,7 @@ ROUTES: dict[str, tuple[Message, bytes]] = {
     ),
     "IPv6": (
         routes.add(ip_interface("fd01::/48"), gw=ip_address("fd00::1"), oif=4),
-        route(
-            ("RTA_DST", "fd01::"), ("RTA_GATEWAY", "fd00::1"), ("RTA_OIF", 4), family=10, dst_len=48
-        ),
+        route(("RTA_DST", "fd01::"), ("RTA_GATEWAY", "fd00::1"), ("RTA_OIF", 4), family=10, dst_len=48),
     ),
     "everything": (
         routes.add(

@@ -58,7 +58,7 @@ def test_an_error_of_pyroute2_is_translated_and_kept_as_the_cause() -> None:
 
 
 def test_pyroute2_repeating_the_errno_is_not_said_twice() -> None:
-    with pytest.raises(Exists, match="^could not make it: File exists$"), asking("make it"):
+    with pytest.raises(Exists, match=r"^could not make it: File exists$"), asking("make it"):
         raise NetlinkError(errno.EEXIST)
 
 
