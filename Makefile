@@ -27,7 +27,7 @@ help: ## Say what there is
 # --- set-up ---
 
 .PHONY: setup
-setup: venv test-packages peers ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
+setup: venv test-packages peers programs ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
 
 .PHONY: venv
 venv: packages $(VENV)/made ## Make the Python environment only
@@ -60,12 +60,16 @@ $(VENV)/made: requirements.lock pyproject.toml
 	@touch $@
 
 .PHONY: peers
-peers: .cache/peers.made $(C_BUILT) ## Build the reference's plugins, cnitool and the C programs of the tests into .cache
+peers: .cache/peers.made ## Build the reference's plugins and cnitool into .cache/peers
 
 .cache/peers.made: tests/peers/go.mod tests/peers/go.sum tests/peers/go.lock tests/peers/build
 	@echo "building the reference's programs"
 	@tests/peers/build .cache/peers $(RUN)/python
 	@touch $@
+
+# C programs of the tests and of the bench: any tests/*/*.c, e2e/*/*.c becomes .cache/c/NAME.
+.PHONY: programs
+programs: test-packages $(C_BUILT)
 
 .cache/c/%: %.c
 	@mkdir -p $(@D)
