@@ -1,0 +1,232 @@
+"""Changes to the disk: whole or not at all, each announced, each failure naming its file.
+
+What is written here must outlive the death of a process at any moment, so a file appears under its name only
+when all of it is there. There is no fsync: what these files tell of (namespaces, links, who has an address)
+does not outlive the machine either.
+
+A name that is needed on the way is derived from the file's own (``temporary``), so that whoever clears up
+after a dead process knows where to look.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from multinet import steps
+from multinet.errors import IOFailure
+
+AnyPath: TypeAlias = str | Path
+
+HINTS = {
+    errno.EACCES: "run as root, or give this user the right to",
+    errno.EPERM: "run as root, or give this user the right to",
+    errno.ENOSPC: "make room on that file system",
+    errno.EDQUOT: "make room on that file system",
+    errno.EROFS: "name a place on a file system that is mounted for writing",
+    errno.EEXIST: "what has that name is no folder",
+    errno.ENOTDIR: "a part of the path is a file",
+}
+
+NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR)
+"""What open() says where the file system has no unnamed files (NFS; overlayfs before Linux 6.1)."""
+
+
+def failure(doing: str, path: AnyPath, error: OSError) -> IOFailure:
+    """``could not <doing> <path>: No space left on device``"""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return IOFailure(f"could not {doing} {path}: {reason}", hint=HINTS.get(error.errno or 0, ""))
+
+
+def temporary(path: AnyPath) -> Path:
+    """The name a file has while it is written."""
+    path = Path(path)
+    return path.with_name(f".{path.name}.tmp")
+
+
+def read(path: AnyPath) -> bytes:
+    """Raises IOFailure, also when there is no such file."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
+    except OSError as error:
+        raise failure("read", path, error) from error
+
+
+def make_dirs(path: AnyPath, mode: int = 0o755) -> None:
+    """The folder and those above it; ``mode`` is for each that is made."""
+    if os.path.isdir(path):
+        return
+    path = Path(path)
+    if path.parent != path:
+        make_dirs(path.parent, mode)
+    steps.step(f"make the folder {path}")
+    try:
+        path.mkdir(mode, exist_ok=True)
+    except OSError as error:
+        raise failure("make the folder", path, error) from error
+
+
+def write_atomic(path: AnyPath, data: bytes, mode: int = 0o600) -> None:
+    """Write a file that readers see as it was or as it is now. One writer at a time: it is theirs to lock."""
+    unfinished = temporary(path)
+    try:
+        _write_named(unfinished, data, mode)
+        steps.step(f"rename {unfinished} to {path}")
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise failure("write", path, error) from error
+
+
+def overwrite(path: AnyPath, data: bytes, mode: int = 0o600) -> None:
+    """Write into the file itself, made where there is none: for what may be lost, but not be in the way.
+
+    It is never emptied first: ext4 takes that for a careless rewrite and starts writing to the device when
+    the file is closed, which costs more than all the rest of an ADD's files.
+    """
+    steps.step(f"write {path}")
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT, mode)
+        try:
+            if os.fstat(fd).st_size > len(data):
+                os.ftruncate(fd, len(data))
+            _write_all(fd, data)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise failure("write", path, error) from error
+
+
+def create(path: AnyPath, data: bytes, mode: int = 0o600) -> bool:
+    """Make a file that is not there yet, whole. False when something of that name is there.
+
+    It is written without a name and gets one when it is finished. Where the file system can't do that it is
+    written under its ``temporary`` name, of which a dead process may leave one.
+    """
+    try:
+        try:
+            _create_unnamed(path, data, mode)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            # ENOENT: /proc is not mounted; or the folder is not there, and then it comes again.
+            if error.errno not in (*NO_TMPFILE, errno.ENOENT):
+                raise
+            _create_named(path, data, mode)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise failure("create", path, error) from error
+    return True
+
+
+def remove(path: AnyPath) -> bool:
+    """Absent is fine, and False."""
+    steps.step(f"remove {path}")
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise failure("remove", path, error) from error
+    return True
+
+
+def move(source: AnyPath, target: AnyPath) -> None:
+    """Within a file system, over whatever has that name."""
+    steps.step(f"rename {source} to {target}")
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        raise failure(f"rename {source} to", target, error) from error
+
+
+def probe_writable(folder: AnyPath) -> None:
+    """Raise IOFailure when no file could be made in ``folder`` now. Nothing is left there."""
+    try:
+        try:
+            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))
+        except OSError as error:
+            if error.errno not in NO_TMPFILE:
+                raise
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "") from None
+    except OSError as error:
+        raise failure("write to", folder, error) from error
+
+
+class Lock:
+    """An exclusive lock on a file (flock), made where there is none: ``with Lock(path): ...``.
+
+    It holds against other processes and against other threads of this one, and ends with the process. The
+    file is never removed: who waits on a removed file would hold a lock that nobody else knows. Leaving the
+    block closes it; a ``Lock`` is held by one thread at a time.
+    """
+
+    def __init__(self, path: AnyPath, mode: int = 0o600) -> None:
+        self._path = path
+        self._mode = mode
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        try:
+            try:
+                fd = os.open(self._path, os.O_RDONLY)
+            except FileNotFoundError:
+                steps.step(f"create {self._path}")
+                fd = os.open(self._path, os.O_RDONLY | os.O_CREAT, self._mode)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            except BaseException:
+                os.close(fd)
+                raise
+        except OSError as error:
+            raise failure("lock", self._path, error) from error
+        self._fd = fd
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+
+def _write_named(path: AnyPath, data: bytes, mode: int) -> None:
+    steps.step(f"write {path}")
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        _write_all(fd, data)
+    finally:
+        os.close(fd)
+
+
+def _create_unnamed(path: AnyPath, data: bytes, mode: int) -> None:
+    fd = os.open(os.path.dirname(path) or ".", os.O_TMPFILE | os.O_WRONLY, mode)
+    try:
+        _write_all(fd, data)
+        steps.step(f"create {path}")
+        # A folder has to be given, or Python calls link(), which does not follow the link in /proc.
+        os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+    finally:
+        os.close(fd)
+
+
+def _create_named(path: AnyPath, data: bytes, mode: int) -> None:
+    unfinished = temporary(path)
+    try:
+        _write_named(unfinished, data, mode)
+        steps.step(f"create {path}")
+        os.link(unfinished, path)
+    finally:
+        steps.step(f"remove {unfinished}")
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
