@@ -50,37 +50,38 @@ class Ours:
 
     def add(self, conf: Conf, container: str = "c1", ifname: str = "eth0", args: str = "") -> Result:
         with Undo() as undo:
-            result = self.delegate.add(self._call(conf, container, ifname, Args.parse(args)), undo)
+            result = self.delegate.add(self.call(conf, container, ifname, args), undo)
             undo.keep()
         return result
 
     def check(
         self, conf: Conf, container: str = "c1", ifname: str = "eth0", prev: Result | None = None
     ) -> None:
-        self.delegate.check(self._call(conf, container, ifname, Args.parse(""), prev=prev))
+        self.delegate.check(self.call(conf, container, ifname, prev=prev))
 
     def delete(self, conf: Conf, container: str = "c1", ifname: str = "eth0", args: str = "") -> None:
-        self.delegate.delete(self._call(conf, container, ifname, Args.parse(args, lenient=True)))
+        self.delegate.delete(self.call(conf, container, ifname, args, lenient=True))
 
     def gc(self, conf: Conf, *valid: tuple[str, str]) -> None:
-        self.delegate.gc(self._call(conf, "", "", Args.parse("", lenient=True), valid=valid))
+        self.delegate.gc(self.call(conf, "", "", lenient=True, valid=valid))
 
     def status(self, conf: Conf) -> None:
-        self.delegate.status(self._call(conf, "", "", Args.parse("", lenient=True)))
+        self.delegate.status(self.call(conf, "", "", lenient=True))
 
-    def _call(
+    def call(
         self,
         conf: Conf,
-        container: str,
-        ifname: str,
-        args: Args,
+        container: str = "c1",
+        ifname: str = "eth0",
+        args: str = "",
         *,
+        lenient: bool = False,
         prev: Result | None = None,
         valid: Collection[tuple[str, str]] = (),
     ) -> Call[Any]:
         net = NetConf.of(conf)
         return Call(
-            conf=self.delegate.parse(net, args),
+            conf=self.delegate.parse(net, Args.parse(args, lenient=lenient)),
             network=net.name,
             version=net.version,
             container_id=container,
