@@ -1,0 +1,31 @@
+"""The picture of a node, in the form that was asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from multinet import files
+from multinet.cli.sandbox import svg, view
+from multinet.cli.sandbox.ledger import Ledger, Node
+from multinet.cli.sandbox.node import UPLINK
+from multinet.cli.sandbox.topology import topology
+
+MODE = 0o644
+
+
+def draw(node: Node, ledger: Ledger, output: str) -> str:
+    """``output`` is text, svg or json. Ends with a line's end."""
+    seen = view.look(node, ledger)
+    if output == "json":
+        return json.dumps(view.node_to_json(seen), indent=2, ensure_ascii=False) + "\n"
+    shape = topology(seen, uplink=UPLINK)
+    if output == "svg":
+        return svg.draw(shape)
+    from multinet.cli.sandbox import text
+
+    return text.rendered(text.tree(shape))
+
+
+def write(file: Path, drawn: str) -> None:
+    files.write_atomic(file, drawn.encode(), mode=MODE)

@@ -1,0 +1,157 @@
+"""Tables and trees for a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from multinet.cli.sandbox.topology import ROUTING, WAY_OUT, Port, Segment, Topology
+from multinet.cli.sandbox.view import InterfaceView, NodeView, PodView, RouteView, shown
+
+WIDE = 250
+"""Columns where nobody looks at a screen: a cut table is of no use to a program."""
+
+
+def show(*things: RenderableType) -> None:
+    """Print to stdout, as wide as the terminal, or as wide as need be."""
+    console = _console()
+    for thing in things:
+        console.print(thing)
+
+
+def rendered(thing: RenderableType) -> str:
+    """The same as text, coloured where stdout is a terminal."""
+    console = _console()
+    with console.capture() as captured:
+        console.print(thing)
+    return captured.get()
+
+
+def pods_table(nodes: Iterable[NodeView]) -> Table:
+    """A row an interface, but for lo."""
+    table = _table("NODE", "POD", "STATE", "INTERFACE", "NETWORK", "ADDRESSES", "MAC")
+    for view in nodes:
+        for pod in view.pods:
+            who = (view.node.name, str(pod.pod), pod.phase)
+            rows = [_told(interface) for interface in pod.interfaces if interface.name != "lo"]
+            for row in rows or [()]:
+                table.add_row(*who, *row)
+                who = ("", "", "")
+    return table
+
+
+def pod_page(pod: PodView) -> list[RenderableType]:
+    """Everything of one pod: who it is, its interfaces, its routes."""
+    head = Table.grid(padding=(0, 2))
+    for word, value in (
+        ("pod", str(pod.pod)),
+        ("state", pod.phase),
+        ("namespace", str(pod.pod.netns)),
+        ("container", pod.pod.container_id),
+    ):
+        head.add_row(Text(word, style="bold"), value)
+    return [head, "", _interfaces(pod.interfaces), "", _routes(pod.routes)]
+
+
+def _interfaces(interfaces: Sequence[InterfaceView]) -> Table:
+    table = _table(
+        "INTERFACE", "KIND", "STATE", "ADDRESSES", "MAC", "MTU", "NETWORK", "MADE BY", "ON THE NODE"
+    )
+    for one in interfaces:
+        table.add_row(
+            one.name,
+            one.kind,
+            "up" if one.up else "down",
+            "\n".join(one.addresses),
+            one.mac,
+            str(one.mtu),
+            one.network + (" (default)" if one.default else ""),
+            ", ".join(one.plugins),
+            " on ".join(filter(None, [one.host, one.bridge])),
+        )
+    return table
+
+
+def _routes(routes: Sequence[RouteView]) -> Table:
+    table = _table("ROUTE", "GATEWAY", "INTERFACE", "SOURCE", "METRIC", "MTU", "TABLE")
+    for one in routes:
+        table.add_row(
+            one.dst,
+            one.gateway,
+            one.interface,
+            one.source,
+            str(one.metric or ""),
+            str(one.mtu or ""),
+            "main" if one.table == 254 else str(one.table),
+        )
+    return table
+
+
+def tree(shape: Topology) -> Tree:
+    """The node, its segments, and on each the pods' interfaces."""
+    root = Tree(Text.assemble(("node ", "bold"), shape.node), guide_style="dim")
+    for segment in shape.segments:
+        branch = root.add(_segment_line(segment, shape))
+        for link in segment.uplinks:
+            branch.add(Text(link, style="dim"))
+        for port in segment.ports:
+            branch.add(_port_line(port))
+    loose = [port for pod in shape.pods for port, segment in pod.ports if segment is None]
+    if loose:
+        branch = root.add(Text("on no link of the node", style="dim"))
+        for port in loose:
+            branch.add(_port_line(port))
+    for pod in shape.pods:
+        if not pod.ports:
+            root.add(Text.assemble((pod.name, "bold"), f"  {pod.phase}, no interfaces"))
+    return root
+
+
+def _segment_line(segment: Segment, shape: Topology) -> Text:
+    kind = segment.kind or "device"
+    if segment.kind == ROUTING:
+        line = Text("the node's own routing", style="bold cyan")
+    else:
+        line = Text.assemble((segment.name, "bold cyan"), f"  {kind}")
+    if segment.addresses:
+        line.append(f"  {' '.join(segment.addresses)}")
+    if segment.kind == WAY_OUT:
+        line.append(f"  to {shape.lan}")
+    if segment.networks:
+        line.append(f"  ({', '.join(segment.networks)})", style="dim")
+    return line
+
+
+def _port_line(port: Port) -> Text:
+    line = Text.assemble((port.pod, "bold"), f" {port.interface.name}")
+    if port.addresses:
+        line.append(f"  {' '.join(port.addresses)}", style="green")
+    line.append(f"  {port.interface.mac}", style="dim")
+    if port.via:
+        line.append(f"  via {port.via}", style="dim")
+    return line
+
+
+def _told(interface: InterfaceView) -> tuple[str, ...]:
+    return (
+        interface.name,
+        interface.network + (" (default)" if interface.default else ""),
+        "\n".join(shown(interface.addresses)),
+        interface.mac,
+    )
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE, highlight=False)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
