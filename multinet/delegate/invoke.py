@@ -92,7 +92,8 @@ def prepare(find: Find, conf: NetConf, args: Args) -> Plugin:
     """Find the delegate, see that it serves the version, read its configuration and that of its IPAM."""
     with inside(f"[{conf.type}]"):
         delegate = find(conf.type)
-        reconcile(conf.check().version, delegate.versions)
+        reconcile(conf.version, delegate.versions)
+        conf.check()
         parsed = delegate.parse(conf, args)
         ipam = None
         if conf.ipam_type and delegate.delegates_ipam:
