@@ -66,20 +66,13 @@ def test_no_address_is_no_error(pod_ns: Namespace) -> None:
     assert addresses.dump(pod_ns.rtnl) == []
 
 
-@pytest.mark.parametrize(
-    ("address", "sentence"),
-    [
-        (V4, "could not add 10.1.2.3/24 to eth0: File exists (ipv4: Address already assigned)"),
-        (V6, "could not add fd00::3/64 to eth0: File exists (ipv6: address already assigned)"),
-    ],
-)
+@pytest.mark.parametrize("address", [V4, V6])
 def test_an_address_that_is_there_is_refused(
-    address: CIDR, sentence: str, veth: tuple[Link, Link], pod_ns: Namespace
+    address: CIDR, veth: tuple[Link, Link], pod_ns: Namespace
 ) -> None:
     pod_ns.rtnl.request(addresses.add(veth[0], address))
-    with pytest.raises(Exists) as failure:
+    with pytest.raises(Exists, match=f"^could not add {address} to eth0: File exists"):
         pod_ns.rtnl.request(addresses.add(veth[0], address))
-    assert str(failure.value) == sentence
 
 
 @pytest.mark.parametrize("address", [V4, V6])

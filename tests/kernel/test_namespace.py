@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from multinet.errors import InvalidNetns, KernelError, NetnsGone, NotFound
-from multinet.kernel import links
+from multinet.kernel import links, namespace
 from multinet.kernel.namespace import Namespace, run_in
 from tests.support.netns import Netns
 
@@ -119,6 +119,17 @@ def test_a_namespace_that_can_not_be_entered_is_an_error_and_the_thread_stays(tm
         Namespace(os.dup(file.fileno()), "/somewhere").visit(here)
     assert str(failure.value) == "could not enter network namespace '/somewhere': Invalid argument"
     assert here() == before
+
+
+def test_a_thread_that_is_there_already_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(fd: int, kind: int) -> None:
+        raise AssertionError("it went")
+
+    monkeypatch.setattr(namespace, "_setns", never)
+    with Namespace.current() as current:
+        assert current.visit(here) == here()
+        assert links.get(current.rtnl, "lo").index == 1
+        assert current.read_sysctl("net/ipv4/conf/lo/arp_notify") == "0"
 
 
 def test_visits_of_several_threads_do_not_meet(netns: Callable[..., Netns]) -> None:
