@@ -50,7 +50,7 @@ def setup(
                 net, network=network, ifname=ifname, container_id=container_id, addresses=list(addresses)
             )
     else:
-        raise InvalidConfig(f'unknown ipmasq backend "{chosen}"', hint=f"choose one of {', '.join(BACKENDS)}")
+        check_backend(chosen)
 
 
 def teardown(
@@ -99,6 +99,12 @@ def gc(host: Namespace, network: str, valid: Collection[tuple[str, str]]) -> Non
             partial(by_nftables.gc, net, network, valid) if net else None,
             partial(by_iptables.gc, host, net, network, {container_id for container_id, _ in valid}),
         )
+
+
+def check_backend(name: str) -> None:
+    """Raise InvalidConfig unless it is one of BACKENDS, or "" for whichever can be used."""
+    if name and name not in BACKENDS:
+        raise InvalidConfig(f'unknown ipmasq backend "{name}"', hint=f"choose one of {', '.join(BACKENDS)}")
 
 
 def default_backend(host: Namespace) -> str:

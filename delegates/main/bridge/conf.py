@@ -11,6 +11,7 @@ from multinet.cni.netconf import NetConf
 from multinet.delegate.macs import mac_of
 from multinet.delegate.schema import Schema
 from multinet.errors import InvalidConfig, inside
+from multinet.kernel.masquerade import check_backend
 
 SCHEMA = Schema.of(__package__)
 
@@ -50,20 +51,8 @@ def parse(conf: NetConf, args: Args) -> BridgeConf:
     vlan = raw.get("vlan", 0)
     if vlan and vlan not in VLANS:
         raise InvalidConfig(f"invalid VLAN ID {vlan} (must be between 0 and 4094)")
-    hairpin, promisc = raw.get("hairpinMode", False), raw.get("promiscMode", False)
-    if hairpin and promisc:
-        raise InvalidConfig(
-            "cannot set hairpin mode and promiscuous mode at the same time", hint="keep one of the two"
-        )
-    disabled = raw.get("disableContainerInterface", False)
-    if disabled and conf.ipam_type:
-        raise InvalidConfig(
-            "cannot use IPAM when DisableContainerInterface flag is set",
-            hint="leave out 'ipam', or 'disableContainerInterface'",
-        )
-    backend = raw.get("ipMasqBackend", "")
-    if backend not in ("", "iptables", "nftables"):
-        raise InvalidConfig(f'unknown ipmasq backend "{backend}"', hint="iptables and nftables are known")
+    if not args.lenient:
+        refuse_contradictions(raw, conf)
     is_default_gateway = raw.get("isDefaultGateway", False)
     return BridgeConf(
         bridge=raw.get("bridge", BRIDGE),
@@ -71,16 +60,16 @@ def parse(conf: NetConf, args: Args) -> BridgeConf:
         is_default_gateway=is_default_gateway,
         force_address=raw.get("forceAddress", False),
         ip_masq=raw.get("ipMasq", False),
-        ip_masq_backend=backend,
+        ip_masq_backend=raw.get("ipMasqBackend", ""),
         mtu=raw.get("mtu", 0),
-        hairpin=hairpin,
-        promisc=promisc,
+        hairpin=raw.get("hairpinMode", False),
+        promisc=raw.get("promiscMode", False),
         vlan=vlan,
         trunk=trunk_of(raw["vlanTrunk"]) if "vlanTrunk" in raw else None,
         preserve_default_vlan=raw.get("preserveDefaultVlan", False),
         mac_spoof_check=raw.get("macspoofchk", False),
         dad=raw.get("enabledad", False),
-        container_interface=not disabled,
+        container_interface=not raw.get("disableContainerInterface", False),
         port_isolation=raw.get("portIsolation", False),
         mac=mac_of(
             args.known("MAC").get("MAC"),
@@ -88,6 +77,20 @@ def parse(conf: NetConf, args: Args) -> BridgeConf:
             raw.get("runtimeConfig", {}).get("mac"),
         ),
     )
+
+
+def refuse_contradictions(raw: Mapping[str, Any], conf: NetConf) -> None:
+    """What ADD can't do. A DEL that follows a refused ADD must not be refused in turn: there is nothing to do."""
+    if raw.get("hairpinMode") and raw.get("promiscMode"):
+        raise InvalidConfig(
+            "cannot set hairpin mode and promiscuous mode at the same time", hint="keep one of the two"
+        )
+    if raw.get("disableContainerInterface") and conf.ipam_type:
+        raise InvalidConfig(
+            "cannot use IPAM when DisableContainerInterface flag is set",
+            hint="leave out 'ipam', or 'disableContainerInterface'",
+        )
+    check_backend(raw.get("ipMasqBackend", ""))
 
 
 def trunk_of(entries: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.delegate.schema import Schema
 from multinet.errors import InvalidConfig
+from multinet.kernel.masquerade import check_backend
 
 SCHEMA = Schema.of(__package__)
 
@@ -20,13 +22,13 @@ class PtpConf:
     mtu: int
 
 
-def parse(conf: NetConf) -> PtpConf:
+def parse(conf: NetConf, args: Args) -> PtpConf:
     raw = SCHEMA.read(conf.raw)
     backend = raw.get("ipMasqBackend", "")
-    if backend not in ("", "iptables", "nftables"):
-        raise InvalidConfig(f'unknown ipmasq backend "{backend}"', hint="iptables and nftables are known")
-    if not conf.ipam_type:
-        raise InvalidConfig(
-            "no plugin name provided", hint="ptp routes addresses: name an IPAM plugin in ipam.type"
-        )
+    if not args.lenient:  # a DEL that follows a refused ADD must not be refused in turn
+        check_backend(backend)
+        if not conf.ipam_type:
+            raise InvalidConfig(
+                "no plugin name provided", hint="ptp routes addresses: name an IPAM plugin in ipam.type"
+            )
     return PtpConf(ip_masq=raw.get("ipMasq", False), ip_masq_backend=backend, mtu=raw.get("mtu", 0))

@@ -25,7 +25,7 @@ class Ptp(Delegate[PtpConf]):
     grouped: ClassVar[bool] = True
 
     def parse(self, conf: NetConf, args: Args) -> PtpConf:
-        return parse(conf)
+        return parse(conf, args)
 
     def add(self, call: Call[PtpConf], undo: Undo) -> Result:
         conf, host, pod = call.conf, call.host, call.pod
