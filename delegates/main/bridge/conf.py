@@ -71,7 +71,9 @@ def parse(conf: NetConf, args: Args) -> BridgeConf:
         dad=raw.get("enabledad", False),
         container_interface=not raw.get("disableContainerInterface", False),
         port_isolation=raw.get("portIsolation", False),
-        mac=mac_of(
+        mac=""
+        if args.lenient
+        else mac_of(
             args.known("MAC").get("MAC"),
             raw.get("args", {}).get("cni", {}).get("mac"),
             raw.get("runtimeConfig", {}).get("mac"),

@@ -30,7 +30,7 @@ class MacvlanConf:
 def parse(conf: NetConf, args: Args) -> MacvlanConf:
     raw = SCHEMA.read(conf.raw)
     mode = raw.get("mode") or MODES[0]
-    if mode not in MODES:
+    if mode not in MODES and not args.lenient:
         meant = nearest(mode, MODES)
         raise InvalidConfig(
             f'unknown macvlan mode: "{mode}"',
@@ -42,5 +42,7 @@ def parse(conf: NetConf, args: Args) -> MacvlanConf:
         mtu=raw.get("mtu", 0),
         link_in_container=raw.get("linkInContainer", False),
         bcqueuelen=raw.get("bcqueuelen", 0),
-        mac=mac_of(raw.get("mac"), args.known("MAC").get("MAC"), raw.get("runtimeConfig", {}).get("mac")),
+        mac=""
+        if args.lenient
+        else mac_of(raw.get("mac"), args.known("MAC").get("MAC"), raw.get("runtimeConfig", {}).get("mac")),
     )
