@@ -13,7 +13,7 @@ RUN := $(VENV)/bin
 PYTEST := $(RUN)/python -m pytest
 
 # Debian's packages: what running needs, and what the tests need besides.
-PACKAGES := iproute2 iputils-ping nftables util-linux
+PACKAGES := iproute2 iputils-ping mount nftables util-linux
 TEST_PACKAGES := conntrack ethtool gcc git iptables kmod libc6-dev procps tcpdump user-mode-linux
 
 C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c)
@@ -74,6 +74,12 @@ programs: test-packages $(C_BUILT)
 .cache/c/%: %.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
+
+# --- trying it ---
+
+.PHONY: demo
+demo: venv ## Bring up two pods with three networks each, use them, draw them, take them down
+	@$(RUN)/python e2e/demo/run
 
 # --- tests ---
 

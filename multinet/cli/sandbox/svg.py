@@ -178,9 +178,9 @@ def _pod(svg: ET.Element, box: Box, height: float, bars: dict[str, float]) -> No
         if card.segment is None:
             continue
         y = bars[card.segment.name]
-        ET.SubElement(svg, "circle", {"class": "dot", "cx": _n(card.middle), "cy": _n(y), "r": "6"}).set(
-            "fill", card.colour
-        )
+        ET.SubElement(
+            svg, "circle", {"class": "dot", "cx": number(card.middle), "cy": number(y), "r": "6"}
+        ).set("fill", card.colour)
         _text(svg, "via", card.middle + 9, y - 9, card.port.via or card.port.interface.kind)
 
 
@@ -195,9 +195,9 @@ def _document(width: float, height: float, title: str) -> ET.Element:
     svg = ET.Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {_n(width)} {_n(height)}",
-        width=_n(width),
-        height=_n(height),
+        viewBox=f"0 0 {number(width)} {number(height)}",
+        width=number(width),
+        height=number(height),
         role="img",
     )
     ET.SubElement(svg, "title").text = title
@@ -207,24 +207,35 @@ def _document(width: float, height: float, title: str) -> ET.Element:
 
 
 def _rect(svg: ET.Element, name: str, x: float, y: float, width: float, height: float) -> ET.Element:
-    place = {"x": _n(x), "y": _n(y), "width": _n(width), "height": _n(height), "rx": _n(CORNER)}
+    place = {
+        "x": number(x),
+        "y": number(y),
+        "width": number(width),
+        "height": number(height),
+        "rx": number(CORNER),
+    }
     return ET.SubElement(svg, "rect", {"class": name, **place})
 
 
 def _text(svg: ET.Element, name: str, x: float, y: float, text: str) -> None:
-    attributes = {"x": _n(x), "y": _n(y)} | ({"class": name} if name else {})
+    attributes = {"x": number(x), "y": number(y)} | ({"class": name} if name else {})
     ET.SubElement(svg, "text", attributes).text = text
 
 
 def _wire(svg: ET.Element, x: float, top: float, bottom: float, colour: str) -> None:
-    path = {"class": "wire", "d": f"M {_n(x)} {_n(top)} V {_n(bottom)}", "stroke": colour}
+    path = {"class": "wire", "d": f"M {number(x)} {number(top)} V {number(bottom)}", "stroke": colour}
     ET.SubElement(svg, "path", path)
 
 
 def _bar(svg: ET.Element, left: float, right: float, y: float, colour: str) -> None:
-    place = {"x": _n(left), "y": _n(y - BAR / 2), "width": _n(right - left), "height": _n(BAR)}
-    ET.SubElement(svg, "rect", {**place, "rx": _n(BAR / 2), "fill": colour})
+    place = {
+        "x": number(left),
+        "y": number(y - BAR / 2),
+        "width": number(right - left),
+        "height": number(BAR),
+    }
+    ET.SubElement(svg, "rect", {**place, "rx": number(BAR / 2), "fill": colour})
 
 
-def _n(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+def number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

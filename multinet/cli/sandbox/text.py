@@ -147,7 +147,9 @@ def _told(interface: InterfaceView) -> tuple[str, ...]:
 
 
 def _console() -> Console:
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    # A MAC may hold ":ab:", which rich would take for a picture, and an interface name "[x]", for a colour.
+    width = None if sys.stdout.isatty() else WIDE
+    return Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
 
 
 def _table(*columns: str) -> Table:

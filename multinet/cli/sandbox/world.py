@@ -42,9 +42,8 @@ def enter() -> None:
     except OSError as error:
         raise MultinetError(
             f"could not make namespaces for an ordinary user: {error.strerror}",
-            hint="this kernel is set to forbid it (look at the sysctls user.max_user_namespaces,"
-            " kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns);"
-            " as root it works all the same",
+            hint="this kernel's settings forbid it: see the sysctls user.max_user_namespaces, "
+            "kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns, or be root",
         ) from error
     with Namespace.current() as here:
         here.rtnl.request(links.set_up(links.get(here.rtnl, "lo")))
