@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 POWER_OFF = 0x4321FEDC  # LINUX_REBOOT_CMD_POWER_OFF
@@ -61,6 +62,8 @@ def find_modules() -> None:
 
 try:
     main(sys.argv[1])
+except Exception:
+    traceback.print_exc()  # now: nobody is there any more who would print it later
 finally:
     sys.stderr.flush()
     ctypes.CDLL(None).reboot(POWER_OFF)
