@@ -15,7 +15,7 @@ from pathlib import Path
 from multinet import files
 from multinet.errors import DecodingFailure, IOFailure
 from multinet.plan import Record
-from multinet.state.record import from_json, to_json
+from multinet.state.record import OtherVersion, from_json, to_json
 
 LOCKS = 64
 """Sandboxes share this many lock files, which stay: one of its own for each would have to be removed, and
@@ -43,6 +43,13 @@ class Attachments:
     def find(self, container_id: str, ifname: str) -> Record | None:
         """The record, or None when there is none. A damaged one is put aside and raised as DecodingFailure."""
         return self._read(self._file(container_id, ifname))
+
+    def peek(self, container_id: str, ifname: str) -> Record | None:
+        """The record for those who only look: None for one that can't be read, which stays where it is."""
+        try:
+            return from_json(self._file(container_id, ifname).read_bytes())
+        except (OSError, DecodingFailure):
+            return None
 
     def forget(self, container_id: str, ifname: str) -> None:
         """Absent is success; so is a half-written file of a process that died."""
@@ -82,9 +89,9 @@ class Attachments:
             raise IOFailure(f"could not read {file}: {error.strerror}") from error
         try:
             return from_json(data)
+        except OtherVersion:
+            raise
         except DecodingFailure as error:
-            if "version" in error.message:
-                raise
             files.make_dirs(self._damaged, mode=0o700)
             files.move(file, self._damaged / file.name)
             error.hint = f"it was put aside as {self._damaged / file.name}"

@@ -17,6 +17,10 @@ from multinet.plan import Attachment, Phase, Plan, Pod, Record
 VERSION = 1
 
 
+class OtherVersion(DecodingFailure):
+    """The record is sound, but another multinet wrote it: not ours to put aside."""
+
+
 def to_json(record: Record) -> bytes:
     plan = record.plan
     document = {
@@ -37,12 +41,12 @@ def to_json(record: Record) -> bytes:
 
 
 def from_json(data: bytes) -> Record:
-    """Raises DecodingFailure for anything that ``to_json`` did not write."""
+    """Raises OtherVersion, and DecodingFailure for anything that ``to_json`` did not write."""
     try:
         document = json.loads(data)
         version = document["version"]
         if version != VERSION:
-            raise DecodingFailure(
+            raise OtherVersion(
                 f"the record has version {version!r}, this multinet reads {VERSION}",
                 hint="a newer multinet wrote it: run that one, or remove the record after the pod is gone",
             )

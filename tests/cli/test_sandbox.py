@@ -270,6 +270,42 @@ def test_what_can_not_be_removed_is_told_and_stays_until_it_is_forced(
     assert not sandbox.state.exists()
 
 
+def test_what_can_not_be_cleared_after_a_failure_is_told_and_down_tries_again(
+    sandbox: Commands, write: Write, tmp_path: Path
+) -> None:
+    well = tmp_path / "well"
+    broken = write("bin/broken", f"#!/bin/sh\n[ -e {well} ]\n")
+    broken.chmod(0o755)
+    file = write("pods.yaml", definition("broken") + pod("web", "broken"))
+    done = sandbox("up", file, "--cni-path", broken.parent, fails=1)
+    why = "default/broken[broken]: broken failed without an error message (exit status 1)"
+    assert done.stderr.startswith(f'default/web: plugin type="multinet" failed (add): {why}; while undoing: ')
+    assert done.stderr.endswith(f'\nwhile clearing up: plugin type="multinet" failed (delete): {why}\n')
+    assert sandbox.json("ls")[0]["phase"] == "begun"
+    well.touch()
+    assert sandbox.lines("down") == ["default/web is down", f"node {sandbox.node} is down"]
+
+
+def test_a_damaged_record_is_left_for_del_to_find(sandbox: Commands, write: Write) -> None:
+    """Looking must not put it aside: then DEL would think that there is nothing to do."""
+    sandbox("up", write("pods.yaml", pod("web")))
+    (record,) = (sandbox.state / sandbox.node / "cni/multinet/sandboxes").iterdir()
+    record.write_text("{}")
+    assert [one["network"] for one in sandbox.json("show", "web")["interfaces"]] == ["", ""]
+    assert record.exists()
+    assert sandbox.lines("down", "web") == ["default/web is down"]
+    assert not (sandbox.state / sandbox.node / "cni/networks/pods/10.244.0.2").exists()
+
+
+def test_the_picture_is_written_where_it_is_wanted(sandbox: Commands, write: Write, tmp_path: Path) -> None:
+    sandbox("up", write("pods.yaml", pod("web")))
+    assert sandbox("graph", "-o", tmp_path / "node.svg").output == ""
+    assert (tmp_path / "node.svg").read_text() == sandbox("graph", "--output", "svg").stdout
+    document = json.loads(sandbox("graph", "--output", "json").stdout)
+    assert [link["name"] for link in document["links"]][:2] == ["lo", "eth0"]
+    assert document["pods"] == sandbox.json("ls")
+
+
 def test_a_program_that_outlives_its_pod_is_told(sandbox: Commands, write: Write) -> None:
     sandbox("up", write("pods.yaml", pod("web")))
     command = sandbox.namespace("default.web").command("sleep", "60")

@@ -17,6 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 NODE = "multinet-node"
 STATE = "/run/multinet/sandbox"
+"""Gone after a reboot, as the namespaces are."""
 CNI_PATH = "/opt/cni/bin"
 
 
@@ -167,17 +168,22 @@ def exec_(name: str, command: tuple[str, ...], node: str, state: Path) -> None:
 
 
 @sandbox.command()
-@click.option("--output", type=click.Choice(["text", "svg", "json"]), default="text", show_default=True)
+@click.option(
+    "--output",
+    type=click.Choice(["text", "svg", "json"]),
+    help="What to write; else what the name of the file ends in, or text.",
+)
 @click.option(
     "-o", "--file", type=click.Path(path_type=Path, dir_okay=False), help="Write it there; else to stdout."
 )
 @common
-def graph(output: str, file: Path | None, node: str, state: Path) -> None:
+def graph(output: str | None, file: Path | None, node: str, state: Path) -> None:
     """Draw how pods, bridges and uplinks hang together."""
     from multinet.cli.sandbox import drawing
 
     box = _sandbox(node, state)
-    drawn = drawing.draw(box.node(), box.ledger, output)
+    ending = file.suffix[1:] if file and file.suffix in (".svg", ".json") else "text"
+    drawn = drawing.draw(box.node(), box.ledger, output or ending)
     if file is None:
         click.echo(drawn, nl=False)
     else:

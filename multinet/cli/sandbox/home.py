@@ -16,9 +16,6 @@ from multinet import files
 from multinet.cli.sandbox import linux, netns
 from multinet.errors import IOFailure
 
-DEFAULT = Path("/run/multinet/sandbox")
-"""Gone after a reboot, as the namespaces are."""
-
 MADE = "made.json"
 
 

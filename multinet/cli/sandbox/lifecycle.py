@@ -81,11 +81,14 @@ class Sandbox:
 
     def down(self, names: Sequence[str], *, force: bool) -> Iterator[Happened]:
         """The latest pod first; without names also the node. What could not be removed can be tried again."""
+        if not self.ledger.folder.exists():
+            yield Happened(to=f"node {self.ledger.node_name}", words="is not there")
+            return
         with self.home.locked():
             node = self.ledger.node()
-            if node is None:
+            if node is None:  # its making had hardly begun
                 self.ledger.remove()
-                yield Happened(to=f"node {self.ledger.node_name}", words="is not there")
+                yield Happened(to=f"node {self.ledger.node_name}", words="is down")
                 return
             for pod in reversed(self.ledger.pods()):
                 if not names or pod.name in names or str(pod) in names:

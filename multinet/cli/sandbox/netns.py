@@ -110,7 +110,7 @@ def run(
         if namespace is not None:
             enter(namespace)
         pipe = subprocess.PIPE
-        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(env))
+        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(env), cwd="/")
 
     try:
         process = linux.in_thread(start)

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from multinet.cli.sandbox.ledger import IFNAME, Ledger, Node, Pod
-from multinet.errors import DecodingFailure, NetnsGone
+from multinet.errors import NetnsGone
 from multinet.kernel import addresses, links, routes
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
@@ -191,10 +191,7 @@ def _addresses(namespace: Namespace) -> dict[int, list[str]]:
 
 def _recorded(pod: Pod, ledger: Ledger) -> tuple[NetworkStatus, ...]:
     """What each interface is of. A pod without networks of its own has no annotation that would tell."""
-    try:
-        record = ledger.attachments.find(pod.container_id, IFNAME)
-    except DecodingFailure:
-        return ()
+    record = ledger.attachments.peek(pod.container_id, IFNAME)
     if record is None or not record.results:
         return ()
     return network_status(
