@@ -99,6 +99,10 @@ test: root setup ## Run every test: this machine's kernel first, then those that
 test-kernels: root setup ## Run the tests that need User-Mode Linux's kernel, in it (as root)
 	@$(RUN)/python e2e/kernels/uml/run -m uml
 
+.PHONY: bench
+bench: root setup ## Measure ADD and DEL beside the reference's programs and a C program (as root; the last line is JSON)
+	@$(RUN)/python e2e/bench/run.py
+
 .PHONY: lint
 lint: venv ## Check style, types and import layers
 	@$(RUN)/ruff check .
