@@ -122,8 +122,9 @@ def test_the_tables_say_the_same(sandbox: Commands) -> None:
     ]
     page = sandbox("show", "default/web-0").stdout
     assert f"container  {first['containerID']}\n" in page
-    hosts = {interface["name"]: interface["host"] for interface in first["interfaces"]}
-    assert f"default/storage  bridge   {hosts['storage']} on br-storage" in page
+    (host,) = [interface["host"] for interface in first["interfaces"] if interface["name"] == "storage"]
+    assert re.search(r"^storage +veth +up +9000 +02:00:0a:0a:00:0a +10\.10\.0\.10/24 *$", page, re.MULTILINE)
+    assert re.search(rf"^storage +default/storage +bridge +{host} on br-storage *$", page, re.MULTILINE)
     assert re.search(r"^default +10\.244\.0\.1 +eth0 +main *$", page, re.MULTILINE)
 
 

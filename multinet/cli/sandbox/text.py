@@ -14,11 +14,12 @@ from multinet.cli.sandbox.topology import ROUTING, WAY_OUT, Port, Segment, Topol
 from multinet.cli.sandbox.view import InterfaceView, NodeView, PodView, RouteView, shown
 
 WIDE = 250
-"""Columns where nobody looks at a screen: a cut table is of no use to a program."""
+"""Columns, more than anything here has: a terminal that is narrower breaks lines more legibly than a table does
+its cells."""
 
 
 def show(*things: RenderableType) -> None:
-    """Print to stdout, as wide as the terminal, or as wide as need be."""
+    """Print to stdout."""
     console = _console()
     for thing in things:
         console.print(thing)
@@ -55,25 +56,24 @@ def pod_page(pod: PodView) -> list[RenderableType]:
         ("container", pod.pod.container_id),
     ):
         head.add_row(Text(word, style="bold"), value)
-    return [head, "", _interfaces(pod.interfaces), "", _routes(pod.routes)]
+    return [head, "", _interfaces(pod.interfaces), "", _origins(pod.interfaces), "", _routes(pod.routes)]
 
 
 def _interfaces(interfaces: Sequence[InterfaceView]) -> Table:
-    table = _table(
-        "INTERFACE", "KIND", "STATE", "ADDRESSES", "MAC", "MTU", "NETWORK", "MADE BY", "ON THE NODE"
-    )
+    table = _table("INTERFACE", "KIND", "STATE", "MTU", "MAC", "ADDRESSES")
     for one in interfaces:
-        table.add_row(
-            one.name,
-            one.kind,
-            "up" if one.up else "down",
-            "\n".join(one.addresses),
-            one.mac,
-            str(one.mtu),
-            one.network + (" (default)" if one.default else ""),
-            ", ".join(one.plugins),
-            " on ".join(filter(None, [one.host, one.bridge])),
-        )
+        state = "up" if one.up else "down"
+        table.add_row(one.name, one.kind, state, str(one.mtu), one.mac, "\n".join(one.addresses))
+    return table
+
+
+def _origins(interfaces: Sequence[InterfaceView]) -> Table:
+    """Whose each interface is, but for lo."""
+    table = _table("INTERFACE", "NETWORK", "MADE BY", "ON THE NODE")
+    for one in interfaces:
+        if one.name != "lo":
+            place = " on ".join(filter(None, [one.host, one.bridge]))
+            table.add_row(one.name, _network(one), ", ".join(one.plugins), place)
     return table
 
 
@@ -140,10 +140,14 @@ def _port_line(port: Port) -> Text:
 def _told(interface: InterfaceView) -> tuple[str, ...]:
     return (
         interface.name,
-        interface.network + (" (default)" if interface.default else ""),
+        _network(interface),
         "\n".join(shown(interface.addresses)),
         interface.mac,
     )
+
+
+def _network(interface: InterfaceView) -> str:
+    return interface.network + (" (default)" if interface.default else "")
 
 
 def _console() -> Console:
