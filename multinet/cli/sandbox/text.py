@@ -152,8 +152,8 @@ def _network(interface: InterfaceView) -> str:
 
 def _console() -> Console:
     # A MAC may hold ":ab:", which rich would take for a picture, and an interface name "[x]", for a colour.
-    width = None if sys.stdout.isatty() else WIDE
-    return Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
+    # Without a height too, a terminal of a kind that rich doesn't know would be taken for one of 80 columns.
+    return Console(file=sys.stdout, width=WIDE, height=100, highlight=False, emoji=False, markup=False)
 
 
 def _table(*columns: str) -> Table:
