@@ -42,7 +42,9 @@ def open_node(request: Request, settings: Settings, environ: Mapping[str, str]) 
             hint="name the folder of YAML files that holds the pods and definitions",
         )
     registry = Registry(
-        path=(settings.bin_dir, *request.path), environ=environ, executables=settings.executables
+        path=tuple(dict.fromkeys((settings.bin_dir, *request.path))),
+        environ=environ,
+        executables=settings.executables,
     )
     return Node(
         settings=settings,
