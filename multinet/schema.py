@@ -141,8 +141,7 @@ def sentence(fault: ValidationError) -> str:
             kinds = wanted if isinstance(wanted, list) else [wanted]
             return f"expected {' or '.join(TYPE_WORDS[kind] for kind in kinds)}, got {_got(value)}"
         case "required":
-            missing = next(name for name in wanted if name not in value)
-            return f"the key {missing!r} is missing"
+            return f"the key {_missing(fault)!r} is missing"
         case "enum":
             return f"{_short(value)} is not one of {', '.join(map(str, wanted))}"
         case "const":
@@ -176,8 +175,17 @@ def _hint(fault: ValidationError) -> str:
         words = [word for word in values if isinstance(word, str)]
         if meant := nearest(str(fault.instance), words):
             return f"did you mean {meant!r}?"
-    described = fault.schema.get("description", "") if isinstance(fault.schema, Mapping) else ""
+    about: Any = fault.schema
+    if fault.validator == "required":
+        about = about["properties"].get(_missing(fault))
+    described = about.get("description", "") if isinstance(about, Mapping) else ""
     return str(described).split(". ")[0].rstrip(".")
+
+
+def _missing(fault: ValidationError) -> str:
+    wanted: Any = fault.validator_value
+    given: Any = fault.instance
+    return str(next(name for name in wanted if name not in given))
 
 
 def _unknown(fault: ValidationError) -> str:

@@ -89,19 +89,21 @@ class Plugin:
 
 
 def prepare(find: Find, conf: NetConf, args: Args) -> Plugin:
-    """Find the delegate, see that it serves the version, read its configuration and that of its IPAM."""
-    with inside(f"[{conf.type}]"):
-        delegate = find(conf.type)
-        reconcile(conf.version, delegate.versions)
-        conf.check()
-        parsed = delegate.parse(conf, args)
-        ipam = None
-        if conf.ipam_type and delegate.delegates_ipam:
-            with inside(f"[{conf.ipam_type}]"):
-                addresser = find(conf.ipam_type)
-                reconcile(conf.version, addresser.versions)
-                ipam = Plugin(delegate=addresser, conf=conf, parsed=addresser.parse(conf, args))
-        return Plugin(delegate=delegate, conf=conf, parsed=parsed, ipam=ipam)
+    """Find the delegate, see that it serves the version, read its configuration and that of its IPAM.
+
+    Errors tell the path within the configuration; which plugin of which network it is, the caller knows.
+    """
+    delegate = find(conf.type)
+    reconcile(conf.version, delegate.versions)
+    conf.check()
+    parsed = delegate.parse(conf, args)
+    ipam = None
+    if conf.ipam_type and delegate.delegates_ipam:
+        with inside(f"[{conf.ipam_type}]"):
+            addresser = find(conf.ipam_type)
+            reconcile(conf.version, addresser.versions)
+            ipam = Plugin(delegate=addresser, conf=conf, parsed=addresser.parse(conf, args))
+    return Plugin(delegate=delegate, conf=conf, parsed=parsed, ipam=ipam)
 
 
 class Delegated:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from multinet import files
+from multinet.cni.jsonkeys import kind
 from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, inside
 from multinet.npwg import nad, status
 from multinet.npwg.annotations import NETWORK_STATUS
@@ -38,15 +39,16 @@ class FolderCluster:
         """The pod's manifest, or a pod without annotations when there is none: a plain container is served
         too.
         """
-        for document in self._objects("Pod"):
+        for path, document in self._objects("Pod"):
             metadata = metadata_of(document)
             if (metadata.get("namespace", HOME), metadata.get("name")) == (namespace, name):
-                return Pod(
-                    namespace=namespace,
-                    name=name,
-                    uid=uid or str(metadata.get("uid", "")),
-                    annotations=annotations_of(metadata),
-                )
+                with inside(str(path)):
+                    return Pod(
+                        namespace=namespace,
+                        name=name,
+                        uid=uid or str(metadata.get("uid", "")),
+                        annotations=annotations_of(metadata),
+                    )
         return Pod(namespace=namespace, name=name, uid=uid)
 
     def pods(self) -> list[Pod]:
@@ -58,15 +60,16 @@ class FolderCluster:
                 uid=str(metadata.get("uid", "")),
                 annotations=annotations_of(metadata),
             )
-            for document in self._objects("Pod")
+            for _, document in self._objects("Pod")
             for metadata in [metadata_of(document)]
         ]
 
     def definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
-        for document in self._objects("NetworkAttachmentDefinition"):
+        for path, document in self._objects("NetworkAttachmentDefinition"):
             metadata = metadata_of(document)
             if (metadata.get("namespace", HOME), metadata.get("name")) == (namespace, name):
-                return nad.parse(document, home=HOME)
+                with inside(str(path)):
+                    return nad.parse(document, home=HOME)
         return None
 
     def devices(self, pod: Pod) -> Mapping[str, Sequence[str]]:
@@ -103,14 +106,18 @@ class FolderCluster:
     def status_file(self, namespace: str, name: str) -> Path:
         return self._folder / f"{namespace}.{name}{STATUS_SUFFIX}"
 
-    def _objects(self, kind: str) -> Iterator[Mapping[str, Any]]:
+    def _objects(self, wanted: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+        """Every object of that kind, and the file it is in."""
         try:
             paths = sorted(path for path in self._folder.iterdir() if path.suffix in SUFFIXES)
         except OSError as error:
-            raise IOFailure(f"could not read the folder {self._folder}: {error.strerror}") from error
+            raise IOFailure(
+                f"could not read the folder {self._folder}: {error.strerror}",
+                hint="the setting 'folder' names it: make it, or correct the setting",
+            ) from error
         for path in paths:
             if not path.name.endswith(STATUS_SUFFIX):
-                yield from (one for one in read_objects(path) if one.get("kind") == kind)
+                yield from ((path, one) for one in read_objects(path) if one.get("kind") == wanted)
 
 
 def read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -120,16 +127,29 @@ def read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
     except OSError as error:
         raise IOFailure(f"could not read {path}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"{path} is not YAML: {error}", hint="correct the file") from error
+        raise DecodingFailure(f"{path} is not YAML: {_told(error)}", hint="correct the file") from error
     for document in documents:
         if not isinstance(document, Mapping):
             if document is None:
                 continue
-            raise DecodingFailure(f"{path}: expected a Kubernetes object, got {type(document).__name__}")
+            raise DecodingFailure(
+                f"{path}: expected Kubernetes objects, got {kind(document)}",
+                hint="each document of the file needs 'apiVersion', 'kind' and 'metadata'",
+            )
         if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
             yield from (item for item in document["items"] if isinstance(item, Mapping))
         else:
             yield document
+
+
+def _told(error: Exception) -> str:
+    """What the reader expected, and where: ``did not find expected key (line 3, column 1)``."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"{error.reason} (position {error.position})"
+    return str(error)
 
 
 def metadata_of(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -42,8 +42,9 @@ def read(path: str, files: ConfDir) -> NetConfList:
     (CNI 1.1, "Configuration format").
     """
     is_list = path.endswith(".conflist")
+    content = files[path]
     with inside(path):
-        found = NetConfList.parse(files[path], may_be_empty=is_list)
+        found = NetConfList.parse(content, may_be_empty=is_list)
         if is_list and not found.load_only_inlined:
             found = _continued(found, files)
         if not found.plugins:

@@ -66,9 +66,19 @@ def netconf_list(definition: NetworkAttachmentDefinition, files: ConfDir) -> Net
     with inside(definition.network):
         if not definition.config:
             with inside("the configuration folder"):
-                return confdir.find(definition.name, files)
+                return _of_folder(definition.name, files)
         with inside(".spec.config"):
             return NetConfList.parse(definition.config, default_name=definition.name)
+
+
+def _of_folder(name: str, files: ConfDir) -> NetConfList:
+    try:
+        return confdir.find(name, files)
+    except InvalidConfig as error:
+        error.hint = (
+            error.hint or "write one into spec.config of the definition, or put one of that name there"
+        )
+        raise
 
 
 def _config(spec: Mapping[str, Any]) -> str:

@@ -85,21 +85,17 @@ def read(
     ``lenient``: CNI_ARGS that only ADD must understand are no error. ``extra`` goes into each configuration.
     """
     args = Args.parse(attachment.args, lenient=lenient)
-    with inside(attachment.network):
-        plugins = tuple(
-            prepare(
-                find,
-                attachment.conflist.plugin_request(
-                    index,
-                    prev_result=None,
-                    capability_args=attachment.capability_args,
-                    extra={**attachment.extra(), **(extra or {})},
-                ),
-                args,
-            )
-            for index in range(len(attachment.conflist.plugins))
+    plugins = []
+    for index in range(len(attachment.conflist.plugins)):
+        conf = attachment.conflist.plugin_request(
+            index,
+            prev_result=None,
+            capability_args=attachment.capability_args,
+            extra={**attachment.extra(), **(extra or {})},
         )
-    return Chain(attachment=attachment, plugins=plugins)
+        with inside(f"{attachment.network}[{conf.type}]"):
+            plugins.append(prepare(find, conf, args))
+    return Chain(attachment=attachment, plugins=tuple(plugins))
 
 
 def read_all(attachments: Sequence[Attachment], find: Find) -> list[Chain]:

@@ -12,6 +12,7 @@ from multinet.cni.names import check_ifname
 from multinet.errors import InvalidConfig
 
 FORMAT = "net{}"
+LOOPBACK = "lo"
 
 
 def assign(primary: str, asked: Sequence[tuple[str, str]]) -> list[str]:
@@ -19,7 +20,7 @@ def assign(primary: str, asked: Sequence[tuple[str, str]]) -> list[str]:
 
     Raises InvalidConfig when two would have the same name, BadEnvironment for one that can't be a name.
     """
-    holders = {primary: "the pod's first network"}
+    holders = {LOOPBACK: "the loopback interface", primary: "the pod's first network"}
     names = []
     for index, (network, wanted) in enumerate(asked, start=1):
         name = wanted or FORMAT.format(index)

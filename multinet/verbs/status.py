@@ -13,7 +13,10 @@ def status(request: Request, node: Node) -> None:
     """Raises NotAvailable, or what the cluster network's own plugins answer."""
     ready = node.settings.readiness_indicator_file
     if ready is not None and not ready.exists():
-        raise NotAvailable(f"the cluster network is not ready: {ready} is not there")
+        raise NotAvailable(
+            f"the cluster network is not ready: {ready} is not there",
+            hint="its own agent on this node makes that file",
+        )
     try:
         node.records.writable()
         default = plan_for(request, node).attachments[0]
@@ -21,6 +24,6 @@ def status(request: Request, node: Node) -> None:
     except NotAvailable:
         raise
     except MultinetError as error:
-        raise NotAvailable(str(error)) from error
+        raise NotAvailable(error.sentence, hint=error.hint, details=error.details) from error
     with node.open_scene(request) as scene:
         one.status(scene)

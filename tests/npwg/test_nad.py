@@ -209,7 +209,9 @@ class Unreadable(dict[str, bytes]):
 
 
 def test_when_nothing_is_found_the_broken_files_are_named() -> None:
-    assert no_configuration({"10.conf": conf(name="net-b")}) == (NOTHING)
+    assert no_configuration({"10.conf": conf(name="net-b")}) == (
+        f"{NOTHING} (write one into spec.config of the definition, or put one of that name there)"
+    )
     assert no_configuration(
         {"00.conflist": b"{", "05.conf": b"\xff", "10.conf": b"[]", "20.conf": conf(name=5)}
     ) == (

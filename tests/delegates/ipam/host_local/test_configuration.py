@@ -220,7 +220,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "no subnet",
         {"ipam": ranges(V4, {"rangeStart": "10.1.2.3"})},
-        "ipam.ranges[1][0]: the key 'subnet' is missing (A part of a subnet)",
+        "ipam.ranges[1][0]: the key 'subnet' is missing (The subnet in CIDR notation, at most /30 or /126)",
     ),
     (
         "no length",
@@ -267,7 +267,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "a route without a destination",
         {"ipam": ranges(V4, routes=[{"gw": "10.1.2.1"}])},
-        "ipam.routes[0]: the key 'dst' is missing (A route of the container)",
+        "ipam.routes[0]: the key 'dst' is missing (Destination in CIDR notation)",
     ),
     (
         "an argument that is no address",
