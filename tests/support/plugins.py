@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -134,6 +135,7 @@ def refusal(act: Callable[[], object]) -> str:
 
 def quick_ipv6(namespace: Netns) -> Netns:
     """Addresses and link-local ones are there at once, where no test is about their being tested first."""
+    socket.socket(socket.AF_INET6).close()  # where IPv6 is a module, that loads it
     script = "cd /proc/sys/net/ipv6/conf/default; echo 0 > dad_transmits; echo 0 > router_solicitation_delay"
     namespace.run("sh", "-euc", script)
     return namespace

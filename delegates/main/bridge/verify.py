@@ -46,8 +46,7 @@ def check_bridge(call: Call[BridgeConf], result: Result) -> Link:
     link = _link(call.host.rtnl, name)
     if link.kind != "bridge":
         raise CheckFailed(f"Interface {name} does not have link type of bridge")
-    # Only the gateway's address pins a bridge's MAC. Others follow the lowest of their ports, as pods come and go.
-    if call.conf.is_gateway and told.mac and told.mac.lower() != link.mac:
+    if told.mac.lower() not in ("", link.mac) and not follows_its_ports(call.host.rtnl, link):
         raise CheckFailed(
             f"Bridge interface {name} Mac doesn't match: {link.mac}", hint=f"expected {told.mac}"
         )
@@ -57,6 +56,16 @@ def check_bridge(call: Call[BridgeConf], result: Result) -> Link:
             f"doesn't match current state: {_word(link.promisc)}"
         )
     return link
+
+
+def follows_its_ports(net: Rtnl, bridge: Link) -> bool:
+    """Has it the lowest MAC of its ports? That of a bridge which nobody pinned changes as pods come and go.
+
+    The gateway's address pins it, but not the address of a VLAN's gateway, nor one that was there before us.
+    """
+    return bridge.mac == min(
+        (link.mac for link in links.dump(net) if link.master == bridge.index), default=""
+    )
 
 
 def check_container(call: Call[BridgeConf], told: Interface) -> Link:

@@ -221,3 +221,19 @@ def test_a_second_add_is_refused_and_leaves_the_first_whole(attach, pod, host: N
     assert refusal(one.but().add) == "there is an interface 'eth0' already"
     one.check()
     until(lambda: pings(pod, "10.1.2.1"), what="a ping to the gateway")
+
+
+def test_a_bridge_that_had_its_address_before_may_follow_its_ports(attach, pods, host: Netns, ranges):
+    """Nobody pinned its MAC: what another port changes is no damage, but what somebody sets is."""
+    first, second = pods(2)
+    host.ip("link", "add", "br0", "type", "bridge")
+    host.ip("addr", "add", "10.1.2.1/24", "dev", "br0")
+    conf = bridge(isGateway=True, ipam=ranges("10.1.2.0/24"))
+    one = attach(first, conf).add()
+    host.ip("link", "add", "low", "address", LOWEST, "type", "veth", "peer", "name", "low-peer")
+    host.ip("link", "set", "low", "master", "br0")
+    assert mac_of(host, "br0") == LOWEST
+    one.check()
+    attach(second, conf, "c2").add().check()
+    host.ip("link", "set", "br0", "address", "02:00:00:00:00:99")
+    assert refusal(one.check) == "Bridge interface br0 Mac doesn't match: 02:00:00:00:00:99"
