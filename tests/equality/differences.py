@@ -1,78 +1,236 @@
-"""Where ours is meant to leave something else than the reference: every place, what either leaves there,
-and why.
+"""Where ours is meant to leave something else than the reference: every place, what either leaves there, and why.
 
-The comparison takes away exactly these. An entry covers a path (a shell pattern over the paths of
-``normal``, with ``result / ...``, ``code`` and ``exit`` beside the state) in the cases and verbs that it
-names, and only with the two values it names. In the case ``seen`` it must really occur, or that case fails:
-a difference that is no more has to leave this list.
+The comparison takes away exactly these. D-n are the defects of the reference that the delegates' READMEs speak of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from typing import Any
 
-from tests.equality.normal import Flat
+from tests.equality.difference import ABSENT, ANYTHING, WHATEVER, Difference
+
+ALWAYS = ("ADD", "CHECK", "DEL", "GC", "STATUS")
+Change = tuple[str, Any, Any]
+"""A path, what the reference leaves there, what ours leaves."""
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "(absent)"
-
-
-ABSENT = _Absent()
-
-
-class _Anything:
-    def __eq__(self, other: object) -> bool:
-        return other is not ABSENT
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return "(anything)"
-
-
-ANYTHING = _Anything()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Difference:
-    path: str
-    why: str
-    reference: Any
-    ours: Any
-    seen: str
-    cases: str = "*"
-    verbs: tuple[str, ...] = ("ADD", "CHECK", "DEL")
-
-    def covers(self, case: str, verb: str, path: str, reference: Any, ours: Any) -> bool:
-        return (
-            verb in self.verbs
-            and fnmatchcase(case, self.cases)
-            and fnmatchcase(path, self.path)
-            and bool(self.reference == reference)
-            and bool(self.ours == ours)
+def kept(
+    why: str, *changes: Change, cases: tuple[str, ...], seen: str = "", verbs: tuple[str, ...] = ALWAYS
+) -> tuple[Difference, ...]:
+    """``seen`` is needed where the first of ``cases`` is a pattern, or not the witness of all changes."""
+    return tuple(
+        Difference(
+            path=path,
+            reference=reference,
+            ours=ours,
+            why=why,
+            cases=cases,
+            seen=seen or cases[0],
+            verbs=verbs,
         )
+        for path, reference, ours in changes
+    )
 
 
-def between(reference: Flat, ours: Flat) -> Iterator[tuple[str, Any, Any]]:
-    """Every path where the two are not the same: the path and both values."""
-    for path in sorted({*reference, *ours}):
-        pair = reference.get(path, ABSENT), ours.get(path, ABSENT)
-        if pair[0] != pair[1]:
-            yield path, *pair
-
+BEFORE_0_3 = tuple(
+    f"{type_}-{which}" for type_ in ("bridge", "ptp") for which in ("version-0.[12].0", "no-version")
+)
+BEFORE_THE_BRIDGE = (
+    "bridge-refuses-mac",
+    "bridge-refuses-multicast-mac",
+    "bridge-refuses-unknown-ipam",
+    "bridge-refuses-masquerade-backend",
+    "bridge-refuses-netns-missing",
+)
+FINDS_NOTHING = (
+    "*-delete-nothing",
+    "bridge-refuses-*",
+    "ptp-refuses-*",
+    "macvlan-refuses-*",
+    "host-local-refuses-resolv-conf",
+)
 
 DIFFERENCES: tuple[Difference, ...] = (
-    Difference(
-        path="c? / * / * / group",
-        reference="default",
-        ours=ANYTHING,
-        why="every link of ours in a container carries its request's group: one message removes them all",
+    *kept(
+        "every link of ours in a container carries its request's group: one message removes them all",
+        ("c? / * / * / group", "default", ANYTHING),
+        cases=("*",),
         seen="bridge-l2",
     ),
+    # --- what is installed and answered ---
+    *kept(
+        "D-2: mtu and advmss of a route are installed, and not only printed",
+        ("c1 / route / main unicast 10.60.0.0/16 eth0 / metrics / 0 / advmss", ABSENT, 1200),
+        ("c1 / route / main unicast 10.60.0.0/16 eth0 / metrics / 0 / mtu", ABSENT, 1300),
+        cases=("bridge-route-metrics",),
+    ),
+    *kept(
+        "what IPAM says is not squeezed through the words of 0.2.0, which has none for a route's priority",
+        ("c1 / route / main unicast 10.80.0.0/16 8 eth0 / *", ABSENT, ANYTHING),
+        ("c1 / route / main unicast 10.80.0.0/16 eth0 / *", ANYTHING, ABSENT),
+        cases=BEFORE_0_3,
+        seen="bridge-version-0.2.0",
+    ),
+    *kept(
+        "D-8: IPAM's dns is handed on where the configuration has none, as bridge and ptp do",
+        ("result / dns / *", ABSENT, ANYTHING),
+        cases=("macvlan-dns-of-ipam",),
+    ),
+    *kept(
+        "the reference's loopback answers older versions in the shape of 1.0.0, under their name",
+        ("result / dns", ABSENT, "{}"),
+        ("result / ips / 0 / version", ABSENT, "4"),
+        ("result / ips / 1 / version", ABSENT, "6"),
+        cases=("loopback-version-0.[34].*",),
+        seen="loopback-version-0.4.0",
+        verbs=("ADD",),
+    ),
+    *kept(
+        "the same, of those that know an address a family and no interfaces",
+        ("result / dns", ABSENT, "{}"),
+        ("result / ip4 / ip", ABSENT, "127.0.0.1/8"),
+        ("result / ip6 / ip", ABSENT, "::1/128"),
+        ("result / ips / *", ANYTHING, ABSENT),
+        ("result / interfaces / *", ANYTHING, ABSENT),
+        cases=("loopback-version-0.[12].0",),
+        seen="loopback-version-0.2.0",
+        verbs=("ADD",),
+    ),
+    *kept(
+        "D-12: the reference can't serve a gateway outside of the address's subnet, ours can",
+        ("*", WHATEVER, WHATEVER),
+        cases=("ptp-static-gateway-outside",),
+        verbs=("ADD", "CHECK"),
+    ),
+    # --- CHECK ---
+    *kept(
+        "D-7: a bridge without IPAM is checked without IPAM",
+        ("exit", 1, 0),
+        cases=("bridge-l2-check",),
+    ),
+    *kept(
+        "D-3: a route is looked for in its own table",
+        ("exit", 1, 0),
+        cases=("bridge-route-table-check",),
+    ),
+    *kept(
+        "IPv6 routes to one place are one route with several next hops",
+        ("exit", 1, 0),
+        cases=("bridge-route-v6-two-next-hops",),
+    ),
+    *kept(
+        "an address that is all of its subnet has no route to it",
+        ("exit", 1, 0),
+        cases=("bridge-host-address",),
+    ),
+    *kept(
+        "D-17: an address that is configured and was not given is a fault",
+        ("exit", 0, 1),
+        ("code", ABSENT, 999),
+        cases=("static-check-other-address",),
+        verbs=("CHECK",),
+    ),
+    # --- DEL ---
+    *kept(
+        "a DEL that finds no folder makes none",
+        ("files / /run/case*", ANYTHING, ABSENT),
+        ("files", ABSENT, "{}"),
+        cases=FINDS_NOTHING,
+        seen="host-local-delete-nothing",
+        verbs=("DEL", "CHECK"),
+    ),
+    *kept(
+        "DEL does not need to know which addresses were asked for",
+        ("exit", 1, 0),
+        cases=("host-local-refuses-asked",),
+        verbs=("DEL",),
+    ),
+    *kept(
+        "tearing down what another backend might have made makes no table of its own",
+        ("host / iptables / *", ANYTHING, ABSENT),
+        ("host / iptables", ABSENT, "[]"),
+        ("host / nft / ip nat", ANYTHING, ABSENT),
+        cases=("*-masquerade-nftables-*", "bridge-everything", "*-refuses-masquerade-backend"),
+        seen="bridge-everything",
+    ),
+    *kept(
+        "the same, of IPv6",
+        ("host / ip6tables / *", ANYTHING, ABSENT),
+        ("host / ip6tables", ABSENT, "[]"),
+        ("host / nft / ip6 nat", ANYTHING, ABSENT),
+        cases=("*-masquerade-nftables-*", "bridge-everything"),
+        seen="bridge-everything",
+    ),
+    *kept(
+        "the same: then there is no table at all",
+        ("host / nft", ABSENT, "{}"),
+        cases=("*-refuses-masquerade-backend",),
+        seen="ptp-refuses-masquerade-backend",
+    ),
+    # --- after what is refused ---
+    *kept(
+        "what is wrong in a configuration is found before the bridge is made",
+        ("host / *br0*", ANYTHING, ABSENT),
+        ("host / port", "{}", ABSENT),
+        ("host / vlan", "{}", ABSENT),
+        cases=BEFORE_THE_BRIDGE,
+        verbs=("DEL",),
+    ),
+    *kept(
+        "what is wrong is found before forwarding is switched on, which switches others too",
+        ("host / sysctl / net/ipv4/*", ANYTHING, ANYTHING),
+        cases=("ptp-refuses-no-gateway", "ptp-refuses-masquerade-backend"),
+        verbs=("DEL",),
+    ),
+    *kept(
+        "D-1: the container's namespace is looked at before the work, so there is one answer, with its code",
+        ("code", 0, 8),
+        cases=("bridge-refuses-type-of-netns",),
+    ),
 )
+
+EARLY = "what is wrong in a configuration is found before anything is made"
+LATE = "D-6: a refused ADD takes back what it made"
+
+CLEARED_UP: Mapping[str, str] = {
+    "bridge-refuses-mac": EARLY,
+    "bridge-refuses-multicast-mac": EARLY,
+    "bridge-refuses-unknown-ipam": EARLY,
+    "bridge-refuses-masquerade-backend": EARLY,
+    "bridge-refuses-netns-missing": EARLY,
+    "bridge-refuses-netns-file": EARLY,
+    "bridge-refuses-type-of-netns": EARLY,
+    "bridge-refuses-args-of-ipam": EARLY,
+    "bridge-refuses-ipam-without-addresses": LATE,
+    "bridge-refuses-other-address": LATE,
+    "bridge-refuses-overlapping-address": LATE,
+    "bridge-refuses-two-v4-gateways": LATE,
+    "bridge-refuses-full-range": LATE,
+    "bridge-refuses-route": LATE,
+    "bridge-refuses-l2-in-0.2.0": LATE,
+    "ptp-refuses-no-gateway": LATE,
+    "ptp-refuses-netns-missing": EARLY,
+    "ptp-refuses-masquerade-backend": EARLY,
+    "macvlan-refuses-unknown-ipam": EARLY,
+    "macvlan-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",
+    "loopback-refuses-other-address": LATE,
+}
+"""Cases in which the reference leaves something behind when it refuses an ADD, and ours nothing: there, ours is
+compared with what was before, and not with the reference. The DEL that follows is compared as ever."""
+
+STAYS: Mapping[str, str] = {
+    "host / *br0*": "a bridge stays, as it does after DEL: others may be using it already",
+    "host / port": "with a bridge there is a list of its ports, empty",
+    "host / vlan": "... and one of their VLANs",
+    "files*/lock": "the lock of the addresses' folder stays, as it does after DEL",
+    "files*/last_reserved_ip.?": "... and what was given last, so that addresses are not used again at once",
+    "files*/addresses": "... and the folder",
+    "files*/addresses/net": "... of the network",
+    "files / /run/case": "... and the one it is in",
+    "files": "... so that there are files",
+    "c1 / addr / lo / addr_info / *": "the kernel gives lo its IPv4 address when it is set up, and leaves it there",
+    "c1 / route / local * lo / *": "... with the routes to it",
+    "c1 / * / lo / qdisc": "... and the queue that it got",
+}
+"""What a refused ADD of ours leaves behind all the same: paths, and why."""

@@ -8,16 +8,16 @@ in the host namespace; every container has a thread that lives in the container'
 from __future__ import annotations
 
 import ctypes
-import os
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.equality import snapshot
 from tests.equality.runner import Driver, Reply, Request
+from tests.equality.snapshot import of_files, of_namespace, unsettled
 from tests.support.wait import until
 
 T = TypeVar("T")
@@ -134,21 +134,12 @@ class Machine:
 
     def look(self) -> Mapping[str, Any]:
         """The whole state, once nothing is on its way any more."""
-        found: dict[str, Any] = {}
-
-        def quiet() -> bool:
-            for name, room in self.rooms.items():
-                found[name] = room.do(lambda room=room: snapshot.of_namespace(room.sys))  # type: ignore[misc]
-            return not any(snapshot.unsettled(state) for state in found.values())
-
-        until(quiet, seconds=10, what="links and addresses to settle")
-        found["files"] = snapshot.of_files(
-            Path("/run"), Path("/var/lib"), without=(ROOMS, Path("/run/netns"))
-        )
+        until(self._is_quiet, seconds=10, what="links and addresses to settle")
+        found: dict[str, Any] = {
+            name: room.do(partial(of_namespace, room.sys)) for name, room in self.rooms.items()
+        }
+        found["files"] = of_files(Path("/run"), Path("/var/lib"), without=(ROOMS, Path("/run/netns")))
         return found
 
-    def link_names(self) -> dict[str, list[str]]:
-        return {
-            name: room.do(lambda room=room: sorted(os.listdir(room.sys / "class/net")))  # type: ignore[misc]
-            for name, room in self.rooms.items()
-        }
+    def _is_quiet(self) -> bool:
+        return not any(room.do(unsettled) for room in self.rooms.values())

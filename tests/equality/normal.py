@@ -173,6 +173,25 @@ def _by(*keys: str) -> Callable[[list[Mapping[str, Any]]], Any]:
     return shape
 
 
+def _by_table(entries: list[Mapping[str, Any]]) -> Any:
+    """nft's flat list as tables, each with its chains, each with its rules in their order."""
+    found: dict[str, Any] = {}
+    for entry in entries:
+        ((kind, value),) = entry.items()
+        if kind == "metainfo":
+            continue
+        name = value["name"] if kind == "table" else value["table"]
+        table = found.setdefault(f"{value['family']} {name}", {})
+        rest = {k: v for k, v in value.items() if k not in ("family", "table", "chain", "name")}
+        if kind == "table":
+            table.update(rest)
+        elif kind == "rule":
+            table.setdefault(value["chain"], {}).setdefault("rules", []).append(rest)
+        else:
+            table.setdefault(value["name"], {}).update({"kind": kind, **rest})
+    return found
+
+
 SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "link": _by("ifname"),
     "addr": _by("ifname"),
@@ -183,20 +202,23 @@ SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "proxy": _by("dst", "dev"),
     "port": _by("ifname"),
     "vlan": _by("ifname"),
+    "nft": _by_table,
 }
 
 
 def _flatten(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     """An empty list or object has a value of its own: that it is there is part of the state."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping):
+        value = {key: below for key, below in value.items() if key not in LEFT_OUT}
         for key, below in value.items():
-            if key not in LEFT_OUT:
-                yield from _flatten(f"{path} / {key}", below)
-    elif isinstance(value, list) and value:
+            yield from _flatten(f"{path} / {key}", below)
+    elif isinstance(value, list):
         for number, below in enumerate(value):
             yield from _flatten(f"{path} / {number}", below)
-    else:
+    if not isinstance(value, Mapping | list):
         yield path, value if isinstance(value, str | int | float | bool) else json.dumps(value)
+    elif not value:
+        yield path, json.dumps(value)
 
 
 def flat_json(path: str, value: Any) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.equality.case import RUN, Case, Step
-from tests.equality.differences import DIFFERENCES, Difference, between
+from tests.equality.difference import Difference, between
+from tests.equality.differences import CLEARED_UP, DIFFERENCES, STAYS
 from tests.equality.machines import Machines, Remote
 from tests.equality.normal import Flat, flat_json, given_macs, normal, normal_result
 from tests.equality.runner import Driver, Reply
@@ -42,6 +44,9 @@ class Side:
         if step.verb == "ADD" and reply.exit_code == 0:
             self.results[step.key] = reply.objects[0]
 
+    def state(self) -> Flat:
+        return normal(self.machine.look(), self.given)
+
     def seen(self) -> Flat:
         """The state and the last answer, made comparable."""
         state = self.machine.look()
@@ -69,6 +74,8 @@ class Verdict:
 
     unexplained: tuple[str, ...]
     met: frozenset[Difference]
+    cleared: bool
+    """A refused ADD left less than the reference's."""
 
 
 def play(
@@ -81,6 +88,7 @@ def play(
     given = given_macs(case.conf, case.steps, case.host, case.pod)
     met: set[Difference] = set()
     unexplained: list[str] = []
+    cleared = False
     with (
         machines.new(case.containers, quick_dad=not case.kernel_dad) as left,
         machines.new(case.containers, quick_dad=not case.kernel_dad) as right,
@@ -92,6 +100,8 @@ def play(
         ]
         list(both.map(lambda side: side.prepare(case), sides))
         for number, step in enumerate(case.steps, 1):
+            refused_add = step.verb == "ADD" and case.must_fail(number) and case.name in CLEARED_UP
+            before = sides[1].state() if refused_add else {}
             list(both.map(lambda side, step=step: side.call(case, step), sides))
             where = f"call {number}, {step.verb} {step.container} {step.ifname}"
             if (sides[0].replies[-1].exit_code != 0) is not case.must_fail(number):
@@ -103,12 +113,24 @@ def play(
             while True:
                 one, other = both.map(Side.seen, sides)
                 found = _judge(case.name, step.verb, one, other, kept, met)
+                if found and refused_add:
+                    cleared = True
+                    found = _left_over(before, other)
                 if not found or time.monotonic() > deadline:
                     break
             if found:
                 unexplained += [f"{where}: {line}" for line in found] + _said(sides)
                 break  # whatever comes after would only repeat it
-    return Verdict(unexplained=tuple(unexplained), met=frozenset(met))
+    return Verdict(unexplained=tuple(unexplained), met=frozenset(met), cleared=cleared)
+
+
+def _left_over(before: Flat, now: Flat) -> list[str]:
+    """What a refused ADD of ours has changed for good: nothing, but for what is listed as staying."""
+    return [
+        f"a refused ADD left {path}: before {one!r}, now {other!r}"
+        for path, one, other in between(before, {k: v for k, v in now.items() if k not in ("exit", "code")})
+        if not any(fnmatchcase(path, pattern) for pattern in STAYS)
+    ] + ([] if now["exit"] else ["ours did not refuse it"])
 
 
 def _judge(
@@ -150,6 +172,9 @@ def _short(reply: Reply) -> str:
     return f"{said} {reply.stderr.decode(errors='replace')[-500:]}"
 
 
-def stale(case: Case, verdict: Verdict) -> list[Difference]:
-    """Differences that this case is the witness of, and that were not met in it."""
-    return [entry for entry in DIFFERENCES if entry.seen == case.name and entry not in verdict.met]
+def stale(case: Case, verdict: Verdict) -> list[str]:
+    """What is listed, with this case as its witness, and was not met in it."""
+    gone = [entry.why for entry in DIFFERENCES if entry.seen == case.name and entry not in verdict.met]
+    if case.name in CLEARED_UP and not verdict.cleared:
+        gone.append(CLEARED_UP[case.name])
+    return gone

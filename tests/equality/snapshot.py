@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,20 +59,20 @@ def of_files(*roots: Path, without: tuple[Path, ...]) -> dict[str, str]:
     return found
 
 
-def unsettled(state: Mapping[str, Any]) -> list[str]:
-    """What is still on its way: a carrier not yet noticed, an address not yet tested."""
-    found = []
-    for link in state["link"]:
-        flags = link["flags"]
-        if "UP" in flags and ("LOWER_UP" in flags) is ("NO-CARRIER" in flags):
-            found.append(f"{link['ifname']}: carrier")
-    for link in state["addr"]:
-        found += [
-            f"{link['ifname']}: {address['local']}"
-            for address in link["addr_info"]
-            if address.get("tentative") and not address.get("dadfailed") and "LOWER_UP" in link["flags"]
-        ]
-    return found
+def unsettled() -> list[str]:
+    """What is still on its way in the calling thread's namespace: a carrier not yet noticed, an address not yet
+    tested for a duplicate."""
+    links, addresses = _jsons(["ip", "-j", "-batch", "-"], "link show\naddr show\n")
+    return [
+        f"{link['ifname']}: carrier"
+        for link in links
+        if "UP" in link["flags"] and ("LOWER_UP" in link["flags"]) is ("NO-CARRIER" in link["flags"])
+    ] + [
+        f"{link['ifname']}: {address['local']}"
+        for link in addresses
+        for address in link["addr_info"]
+        if address.get("tentative") and not address.get("dadfailed") and "LOWER_UP" in link["flags"]
+    ]
 
 
 def _jsons(argv: list[str], text: str = "") -> list[Any]:
@@ -110,9 +109,19 @@ def _sysctls() -> dict[str, str]:
         for folder, _, names in os.walk(f"/proc/sys/{root}"):
             for name in names:
                 path = f"{folder}/{name}"
-                try:
-                    with open(path) as file:
-                        found[path.removeprefix("/proc/sys/")] = file.read().strip()
-                except OSError as error:  # write-only ones, and stable_secret while it is unset
-                    found[path.removeprefix("/proc/sys/")] = f"unreadable: {error.strerror}"
+                found[path.removeprefix("/proc/sys/")] = _sysctl(path)
     return found
+
+
+def _sysctl(path: str) -> str:
+    """There are a thousand of them, so this is done without file objects."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError as error:  # write-only ones
+        return f"unreadable: {error.strerror}"
+    try:
+        return os.read(file, 4096).decode().strip()
+    except OSError as error:  # stable_secret while it is unset
+        return f"unreadable: {error.strerror}"
+    finally:
+        os.close(file)

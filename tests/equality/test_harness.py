@@ -14,7 +14,7 @@ from tests.equality.cases.bridge import bridge
 from tests.equality.cases.macvlan import MASTER, macvlan
 from tests.equality.cases.parts import DUAL, SUBNET4, V4, conf, host_local, static
 from tests.equality.cases.ptp import ptp
-from tests.equality.differences import ABSENT, ANYTHING, Difference, between
+from tests.equality.difference import ABSENT, ANYTHING, Difference, between
 from tests.equality.instead import Instead
 from tests.equality.machines import Machines
 from tests.equality.play import play
@@ -129,7 +129,7 @@ def test_a_difference_is_kept_only_with_both_its_values() -> None:
         ours=ANYTHING,
         why="",
         seen="",
-        cases="bridge-*",
+        cases=("bridge-*",),
         verbs=("ADD",),
     )
     path = "c1 / link / eth0 / group"

@@ -7,6 +7,7 @@ from ipaddress import ip_interface
 
 from delegates.main.bridge.conf import BridgeConf
 from delegates.main.bridge.port import plug
+from multinet.cni.addresses import parse_cidr
 from multinet.cni.types import CIDR, Address, Route
 from multinet.errors import Exists, InvalidConfig
 from multinet.kernel import addresses, forwarding, links
@@ -52,7 +53,7 @@ def be_gateway(host: Namespace, bridge: Link, conf: BridgeConf, ips: Iterable[Ad
         if conf.vlan and vlan_link is None:
             holder = vlan_link = ensure_vlan_link(host, bridge, conf)
         families.add(ip.address.version)
-        give(host, holder, ip_interface(f"{ip.gateway}/{ip.address.network.prefixlen}"), conf.force_address)
+        give(host, holder, parse_cidr(f"{ip.gateway}/{ip.address.network.prefixlen}"), conf.force_address)
     forwarding.enable(host, families)
     return vlan_link
 
@@ -77,8 +78,9 @@ def give(host: Namespace, link: Link, address: CIDR, force: bool) -> None:
         host.rtnl.request(addresses.add(link.index, address))
     except Exists:
         return  # another ADD was faster
-    # Setting a bridge's MAC to what it is pins it: it would follow the lowest of its ports otherwise.
-    host.rtnl.request(links.set_mac(link.index, links.get_by_index(host.rtnl, link.index).mac))
+    # This pins a bridge's MAC, which would follow the lowest of its ports otherwise; and to the one from before our
+    # port came, since the bridge's link-local address is made of that.
+    host.rtnl.request(links.set_mac(link.index, link.mac))
 
 
 def ensure_vlan_link(host: Namespace, bridge: Link, conf: BridgeConf) -> Link:

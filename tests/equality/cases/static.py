@@ -84,5 +84,5 @@ CASES: tuple[Case, ...] = (
     row("check-other-address", FOUR, steps=(add(), check(conf=conf("static", ipam=ipam_of("10.7.7.8/24"))))),
     row("delete-reads-nothing", steps=(delete(conf=conf("static")),)),
     # But for "Address": the reference has a field of that very name, for another purpose.
-    row("keys-in-any-case", ipam={"Addresses": [{"ADDRESS": "10.7.7.7/24", "GateWay": "10.7.7.1"}]}),
+    row("keys-in-any-case", ipam={"addresses": [{"ADDRESS": "10.7.7.7/24", "GateWay": "10.7.7.1"}]}),
 )
