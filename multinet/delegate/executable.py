@@ -20,8 +20,9 @@ from typing import ClassVar
 from multinet.cni.args import Args
 from multinet.cni.jsonkeys import load
 from multinet.cni.netconf import NetConf
-from multinet.cni.request import Verb
+from multinet.cni.request import VERBS, Verb
 from multinet.cni.types import Result
+from multinet.cni.versions import at_least
 from multinet.cni.wire import result_of_plugin
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
@@ -98,10 +99,12 @@ class Executable(Delegate[Invocation]):
         self._run(Verb.DEL, call)
 
     def gc(self, call: Call[Invocation]) -> None:
-        self._run(Verb.GC, call)
+        if knows(call.version, Verb.GC):
+            self._run(Verb.GC, call)
 
     def status(self, call: Call[Invocation]) -> None:
-        self._run(Verb.STATUS, call)
+        if knows(call.version, Verb.STATUS):
+            self._run(Verb.STATUS, call)
 
     def _run(self, verb: Verb, call: Call[Invocation]) -> bytes:
         conf = call.conf.conf.with_prev_result(call.prev_result)
@@ -125,6 +128,13 @@ class Executable(Delegate[Invocation]):
         if override := self._environ.get("CNI_NETNS_OVERRIDE"):
             env["CNI_NETNS_OVERRIDE"] = override
         return env
+
+
+def knows(version: str, verb: Verb) -> bool:
+    """Has that version the verb? An executable refuses one that its configuration's version lacks, be it a
+    plugin of a list or the IPAM of one; ours all know every verb.
+    """
+    return at_least(version, VERBS[verb].since)
 
 
 def run(type_: str, file: Path, env: Mapping[str, str], stdin: bytes) -> subprocess.CompletedProcess[bytes]:

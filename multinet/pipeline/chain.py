@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from multinet.cni.args import Args
-from multinet.cni.request import Verb
+from multinet.cni.request import VERBS, Verb
 from multinet.cni.types import Result
 from multinet.cni.versions import at_least
-from multinet.delegate.executable import Executable
 from multinet.delegate.invoke import Find, Plugin, Scene, prepare
 from multinet.delegate.undo import Undo
 from multinet.errors import MultinetError, inside, raise_together
 from multinet.plan import Attachment
 
-SINCE = {Verb.CHECK: "0.4.0", Verb.GC: "1.1.0", Verb.STATUS: "1.1.0"}
 PREV_RESULT_ON_DEL_SINCE = "0.4.0"
 
 
@@ -43,7 +41,7 @@ class Chain:
     def check(self, scene: Scene, recorded: Result | None) -> None:
         """Every plugin in order, each with the final result. Versions without CHECK are passed over."""
         conflist = self.attachment.conflist
-        if conflist.disable_check or not at_least(conflist.version, SINCE[Verb.CHECK]):
+        if conflist.disable_check or not at_least(conflist.version, VERBS[Verb.CHECK].since):
             return
         with inside(self.attachment.network):
             for plugin in self.plugins:
@@ -55,23 +53,17 @@ class Chain:
             return
         failures: list[MultinetError] = []
         for plugin in self.plugins:
-            if self.knows(plugin, Verb.GC):
-                try:
-                    plugin.gc(scene)
-                except MultinetError as error:
-                    error.place.insert(0, self.attachment.network)
-                    failures.append(error)
+            try:
+                plugin.gc(scene)
+            except MultinetError as error:
+                error.place.insert(0, self.attachment.network)
+                failures.append(error)
         raise_together(failures)
 
     def status(self, scene: Scene) -> None:
         with inside(self.attachment.network):
             for plugin in self.plugins:
-                if self.knows(plugin, Verb.STATUS):
-                    plugin.status(scene)
-
-    def knows(self, plugin: Plugin, verb: Verb) -> bool:
-        """An executable is only sent a verb that its version has; ours all know every verb."""
-        return not isinstance(plugin.delegate, Executable) or at_least(plugin.conf.version, SINCE[verb])
+                plugin.status(scene)
 
     def prev_result_for_del(self, recorded: Result | None) -> Result | None:
         return recorded if at_least(self.attachment.conflist.version, PREV_RESULT_ON_DEL_SINCE) else None
