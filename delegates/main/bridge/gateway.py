@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from ipaddress import ip_interface
 
 from delegates.main.bridge.conf import BridgeConf
@@ -84,12 +85,15 @@ def give(host: Namespace, link: Link, address: CIDR, force: bool) -> None:
 
 
 def ensure_vlan_link(host: Namespace, bridge: Link, conf: BridgeConf) -> Link:
-    """``<bridge>.<vlan>``: a veth pair within the host, its other end a port of the bridge in that VLAN."""
+    """``<bridge>.<vlan>``: a veth pair within the host, its other end a port of the bridge in that VLAN.
+
+    What is asked of the container's port (trunk, hairpin, isolation) is not asked of this one.
+    """
     name = f"{conf.bridge}.{conf.vlan}"
     found = links.find(host.rtnl, name)
     if found is None:
-        pair = make_pair(host, host, name, mtu=conf.mtu)
-        plug(host, pair.far, bridge, conf)
+        pair = make_pair(host, host, name, mtu=bridge.mtu)
+        plug(host, pair.far, bridge, replace(conf, trunk=None, hairpin=False, port_isolation=False))
         host.rtnl.request(links.set_up(pair.near.index))
         found = pair.near
     return found
