@@ -19,7 +19,8 @@ class Pod:
     namespace: str
     name: str
     uid: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Not on record: what they ask for is in the attachments."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

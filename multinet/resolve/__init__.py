@@ -120,7 +120,7 @@ def attach(
         network=network.name,
         ifname=ifname,
         conflist=network.conflist,
-        args=runtime.cni_args(asked.args, pod, asked.container_id, wanted),
+        args=runtime.cni_args(asked.args, pod, asked.container_id, wanted, network.conflist),
         capability_args=wishes,
         cni_args=wanted.cni_args if wanted else {},
         device_id=device_id,

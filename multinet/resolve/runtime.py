@@ -47,9 +47,14 @@ def require_capabilities(conflist: NetConfList, wishes: Mapping[str, Any]) -> No
             )
 
 
-def cni_args(given: Args, pod: Pod | None, container_id: str, selection: Selection | None) -> str:
+def cni_args(
+    given: Args, pod: Pod | None, container_id: str, selection: Selection | None, conflist: NetConfList
+) -> str:
     """CNI_ARGS for a network: who the pod is, what else the runtime said, and the wishes as Multus sends
     them.
+
+    Several addresses are not in it where a capability carries them: host-local, the reference's too, refuses
+    ``IP=a,b``, which Multus sends all the same.
     """
     pairs: dict[str, str] = {"IgnoreUnknown": "true"}
     if pod is not None:
@@ -64,6 +69,6 @@ def cni_args(given: Args, pod: Pod | None, container_id: str, selection: Selecti
     if selection is not None:
         if selection.mac:
             pairs["MAC"] = selection.mac
-        if selection.ips:
+        if selection.ips and not (len(selection.ips) > 1 and "ips" in conflist.capabilities()):
             pairs["IP"] = ",".join(str(ip) for ip in selection.ips)
     return ";".join(f"{key}={value}" for key, value in pairs.items())

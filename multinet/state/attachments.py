@@ -2,8 +2,9 @@
 
 It is written by an atomic rename before the first change (intended) and after the last (done). There is no
 fsync: a record outlives the death of a process, and after a power cut the namespaces are gone anyway; the
-boot id in it tells. A damaged file is put aside under ``damaged/`` and never stands in another sandbox's
-way.
+boot id in it tells. Of a damaged file a copy is put aside under ``damaged/``, for a person to look at; the
+file itself stays until its DEL, which learns from it that there is something to clear. It never stands in
+another sandbox's way.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Attachments:
         files.write_atomic(self._file(record.plan.container_id, record.plan.ifname), to_json(record))
 
     def find(self, container_id: str, ifname: str) -> Record | None:
-        """The record, or None when there is none. A damaged one is put aside and raised as DecodingFailure."""
+        """The record, or None when there is none. A damaged one is copied aside and raised as DecodingFailure."""
         return self._read(self._file(container_id, ifname))
 
     def peek(self, container_id: str, ifname: str) -> Record | None:
@@ -58,7 +59,7 @@ class Attachments:
         files.remove(files.temporary(file))
 
     def all(self) -> Iterator[Record]:
-        """Every readable record; damaged ones are put aside on the way."""
+        """Every readable record; damaged ones are copied aside on the way."""
         try:
             names = sorted(file for file in self._folder.iterdir() if file.suffix == ".json")
         except FileNotFoundError:
@@ -93,6 +94,6 @@ class Attachments:
             raise
         except DecodingFailure as error:
             files.make_dirs(self._damaged, mode=0o700)
-            files.move(file, self._damaged / file.name)
-            error.hint = f"it was put aside as {self._damaged / file.name}"
+            files.write_atomic(self._damaged / file.name, data)
+            error.hint = f"a copy was put aside as {self._damaged / file.name}"
             raise

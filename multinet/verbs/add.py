@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from multinet import log, pipeline
 from multinet.cni.request import Request
+from multinet.cni.types import Result
 from multinet.cni.wire import result_to_json
 from multinet.delegate.invoke import Scene
 from multinet.delegate.undo import Undo
 from multinet.errors import TryAgain
 from multinet.kernel import links
 from multinet.pipeline import chain
-from multinet.plan import Outcome, Phase, Plan, Record
+from multinet.plan import Attachment, Outcome, Phase, Plan, Record
 from multinet.report.aggregate import aggregate
 from multinet.report.network_status import network_status
-from multinet.verbs.delete import take_back
+from multinet.verbs.delete import recall, take_back
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
 
@@ -26,7 +27,9 @@ def add(request: Request, node: Node) -> bytes:
         log.bind(networks=[attachment.network for attachment in plan.attachments])
         if (standing := what_stands(request, plan, scene, node)) is not None:
             log.bind(again=True)
-            return answer(standing, request)
+            said = answer(standing, request)
+            publish(plan, standing, node)  # the earlier ADD may have died just before it did
+            return said
         chains = chain.read_all(plan.attachments, node.find_delegate)
         pipeline.refuse_taken_names(scene, plan.attachments)
         with Undo() as undo:
@@ -38,10 +41,7 @@ def add(request: Request, node: Node) -> bytes:
             undo.push("remove the device-info files", lambda: node.device_info.remove(plan))
             results = pipeline.run(chains, scene, undo)
             outcomes = tuple(
-                Outcome(
-                    attachment=one, result=result, device_info=node.device_info.read(one.device_info_file)
-                )
-                for one, result in zip(plan.attachments, results, strict=True)
+                outcome(one, result, node) for one, result in zip(plan.attachments, results, strict=True)
             )
             node.records.write(intention.done(outcomes))
             said = answer(outcomes, request)
@@ -71,11 +71,11 @@ def what_stands(request: Request, plan: Plan, scene: Scene, node: Node) -> tuple
     The runtime asks again when it did not hear our answer. What stands only in part, or was meant
     otherwise, is taken back first and made anew.
     """
-    record = node.records.find(request.container_id, request.ifname)
+    record = recall(request, node)
     if record is None:
         return None
     if record.phase is Phase.DONE and record.plan == plan and stands(record, scene):
-        return tuple(Outcome(attachment=one, result=record.results[one.ifname]) for one in plan.attachments)
+        return tuple(outcome(one, record.results[one.ifname], node) for one in plan.attachments)
     take_back(record, scene, node)
     return None
 
@@ -90,6 +90,11 @@ def stands(record: Record, scene: Scene) -> bool:
         for interface in result.interfaces
         if interface.sandbox
     )
+
+
+def outcome(attachment: Attachment, result: Result, node: Node) -> Outcome:
+    info = node.device_info.read(attachment.device_info_file)
+    return Outcome(attachment=attachment, result=result, device_info=info)
 
 
 def answer(outcomes: tuple[Outcome, ...], request: Request) -> bytes:

@@ -34,8 +34,8 @@ def take_back(record: Record, scene: Scene, node: Node) -> None:
 
 
 def recall(request: Request, node: Node) -> Record | None:
-    """The record. For one that is damaged (and put aside now), the plan that an ADD would make today: the
-    best that is left to go by, since a pod must always be able to end.
+    """The record. For one that can't be read, the plan that an ADD would make today: the best that is left to
+    go by, since a pod must always be able to end.
     """
     try:
         return node.records.find(request.container_id, request.ifname)

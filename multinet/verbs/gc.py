@@ -11,8 +11,10 @@ from dataclasses import replace
 from functools import partial
 
 from multinet import log
-from multinet.cni.request import Request
+from multinet.cni.request import Request, Verb
+from multinet.delegate.invoke import Scene
 from multinet.errors import MultinetError, raise_together
+from multinet.kernel import links
 from multinet.pipeline import chain
 from multinet.plan import Attachment, Record
 from multinet.verbs.delete import take_back
@@ -55,10 +57,30 @@ def gc(request: Request, node: Node) -> None:
 
 
 def remove_stale(record: Record, request: Request, node: Node) -> None:
+    """The DEL that never came. What is at the namespace's path by now may be another container's: it is only
+    touched when it holds something of this record.
+    """
     plan = record.plan
-    of_it = replace(request, container_id=plan.container_id, ifname=plan.ifname, netns=plan.netns)
-    with node.records.lock(plan.container_id), node.open_scene(of_it) as scene:
-        take_back(record, scene, node)
+    its_del = replace(
+        request, verb=Verb.DEL, container_id=plan.container_id, ifname=plan.ifname, netns=plan.netns
+    )
+    with node.records.lock(plan.container_id), node.open_scene(its_del) as scene:
+        take_back(record, scene if is_its_own(record, scene) else replace(scene, sandbox=None), node)
+
+
+def is_its_own(record: Record, scene: Scene) -> bool:
+    """Is there a link that we made for it, or one that another plugin made, by name and MAC?"""
+    if scene.sandbox is None:
+        return False
+    made = {
+        (interface.name, interface.mac.lower())
+        for result in record.results.values()
+        for interface in result.interfaces
+        if interface.sandbox and interface.name != "lo"
+    }
+    return any(
+        link.group == scene.group or (link.name, link.mac) in made for link in links.dump(scene.sandbox.rtnl)
+    )
 
 
 def networks_of(records: Iterable[Record], default: Attachment) -> list[Attachment]:

@@ -26,7 +26,7 @@ class Records(Protocol):
     def lock(self, container_id: str) -> AbstractContextManager[object]: ...
 
     def find(self, container_id: str, ifname: str) -> Record | None:
-        """Raises DecodingFailure for one that is damaged; it is put aside then, and not found again."""
+        """Raises DecodingFailure for one that can't be read, as long as it is not forgotten."""
 
     def all(self) -> Iterator[Record]: ...
 

@@ -1,0 +1,187 @@
+"""A node with multinet on it: a namespace to be the host, a folder to be the cluster, and a runtime's calls."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from multinet.__main__ import serve
+from tests.faults import facts
+from tests.support.netns import Netns
+
+T = TypeVar("T")
+
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
+STATUS = "k8s.v1.cni.cncf.io/network-status"
+DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
+
+
+def within(namespace: Netns, do: Callable[[], T]) -> T:
+    """Do something in a thread of its own that lives in the namespace, as does whatever it starts."""
+
+    def there() -> T:
+        with open(namespace.path) as file:
+            assert ctypes.CDLL(None).setns(file.fileno(), 0x40000000) == 0
+        return do()
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(there).result()
+
+
+def host_local(*subnets: str, **more: Any) -> dict[str, Any]:
+    ranges = [[{"subnet": subnet}] for subnet in subnets]
+    return {"type": "host-local", "ranges": ranges, "dataDir": "$FOLDER/addresses", **more}
+
+
+CLUSTER = {
+    "cniVersion": "1.1.0",
+    "name": "cluster",
+    "type": "bridge",
+    "bridge": "br0",
+    "isDefaultGateway": True,
+    "ipam": host_local("10.80.0.0/24"),
+}
+
+
+@dataclass(kw_only=True)
+class Node:
+    host: Netns
+    folder: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    cluster: dict[str, Any] = field(default_factory=lambda: dict(CLUSTER))
+
+    def define(self, name: str, **conf: Any) -> None:
+        """Write a NetworkAttachmentDefinition of ``[namespace/]name``; a ``cniVersion`` and the like may be in it."""
+        namespace, _, short = name.rpartition("/")
+        config = self._placed({"cniVersion": "1.1.0", **conf})
+        self._write(
+            f"net-{namespace}-{short}.json",
+            {
+                "apiVersion": "k8s.cni.cncf.io/v1",
+                "kind": "NetworkAttachmentDefinition",
+                "metadata": {"name": short, "namespace": namespace or "default"},
+                "spec": {"config": json.dumps(config)},
+            },
+        )
+
+    def undefine(self, name: str) -> None:
+        namespace, _, short = name.rpartition("/")
+        (self.folder / "cluster" / f"net-{namespace}-{short}.json").unlink()
+
+    def pod(self, name: str, networks: Any = "", namespace: str = "default", **annotations: str) -> None:
+        """Write a pod's manifest. ``networks`` is the annotation: its text, or the list that it holds."""
+        if networks:
+            text = networks if isinstance(networks, str) else json.dumps(networks)
+            annotations[NETWORKS] = text
+        self._write(
+            f"pod-{namespace}-{name}.json",
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
+            },
+        )
+
+    def ask(self, command: str, sandbox: Netns | str = "", **told: Any) -> tuple[int, bytes]:
+        """What the runtime gets: exit status and stdout. ``told``: pod, container, ifname, version, conf."""
+        env = {
+            "CNI_COMMAND": command,
+            "CNI_CONTAINERID": told.get("container", "c1"),
+            "CNI_NETNS": sandbox if isinstance(sandbox, str) else sandbox.path,
+            "CNI_IFNAME": told.get("ifname", "eth0"),
+            "CNI_PATH": str(self.folder / "bin"),
+            "CNI_ARGS": f"K8S_POD_NAMESPACE={told.get('namespace', 'default')};K8S_POD_NAME={told.get('pod', 'cart')}",
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        }
+        conf = self._placed(
+            {
+                "cniVersion": told.get("version", "1.1.0"),
+                "name": "multinet",
+                "type": "multinet",
+                "folder": "$FOLDER/cluster",
+                "confDir": "$FOLDER/net.d",
+                "stateDir": "$FOLDER/state",
+                "deviceInfoDir": "$FOLDER/devices",
+                "logLevel": "error",
+                "delegates": [self.cluster],
+                **self.settings,
+                **told.get("conf", {}),
+            }
+        )
+        done = within(self.host, lambda: serve(env, json.dumps(conf).encode()))
+        return done.exit_code, done.stdout
+
+    def add(self, sandbox: Netns, **told: Any) -> dict[str, Any]:
+        code, said = self.ask("ADD", sandbox, **told)
+        assert code == 0, said.decode()
+        answer: dict[str, Any] = json.loads(said)
+        return answer
+
+    def do(self, command: str, sandbox: Netns | str = "", **told: Any) -> None:
+        """Any verb that succeeds without a word."""
+        code, said = self.ask(command, sandbox, **told)
+        assert (code, said) == (0, b""), said.decode()
+
+    def refusal(self, command: str, sandbox: Netns | str = "", **told: Any) -> dict[str, Any]:
+        """The error of a verb that fails."""
+        code, said = self.ask(command, sandbox, **told)
+        assert code == 1, said.decode()
+        error: dict[str, Any] = json.loads(said.decode().replace(str(self.folder), "$FOLDER"))
+        return error
+
+    def gc(self, *valid: tuple[str, str], **told: Any) -> None:
+        listed = [{"containerID": container, "ifname": ifname} for container, ifname in valid]
+        self.do("GC", conf={"cni.dev/valid-attachments": listed, **told.pop("conf", {})}, **told)
+
+    def status(self, pod: str = "cart", namespace: str = "default") -> list[dict[str, Any]]:
+        """The pod's network-status."""
+        document = json.loads((self.folder / "cluster" / f"{namespace}.{pod}.status.json").read_bytes())
+        entries: list[dict[str, Any]] = json.loads(document["metadata"]["annotations"][STATUS])
+        return entries
+
+    def addresses(self, network: str = "cluster") -> dict[str, str]:
+        """host-local's reservations: address -> container id and interface."""
+        folder = self.folder / "addresses" / network
+        if not folder.exists():
+            return {}
+        return {
+            file.name: " ".join(file.read_text().split())
+            for file in sorted(folder.iterdir())
+            if file.name != "lock" and not file.name.startswith("last_reserved")
+        }
+
+    def records(self) -> list[str]:
+        folder = self.folder / "state" / "sandboxes"
+        return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
+
+    def left(self) -> set[str]:
+        """What is on the host now: links, addresses, routes, rules, reservations, records."""
+        held = {
+            f"reserved {network.name} {name}"
+            for network in self._data()
+            for name in self.addresses(network.name)
+        }
+        return facts.of_host(self.host) | held | {f"record {name}" for name in self.records()}
+
+    def _data(self) -> list[Path]:
+        folder = self.folder / "addresses"
+        return sorted(folder.iterdir()) if folder.exists() else []
+
+    def _placed(self, conf: Mapping[str, Any]) -> dict[str, Any]:
+        placed: dict[str, Any] = json.loads(json.dumps(conf).replace("$FOLDER", str(self.folder)))
+        return placed
+
+    def _write(self, name: str, document: Mapping[str, Any]) -> None:
+        (self.folder / "cluster").mkdir(exist_ok=True)
+        (self.folder / "cluster" / name).write_text(json.dumps(document))
+
+
+def defaults(sandbox: Netns, family: int = 4) -> list[tuple[str, str, int]]:
+    """The kernel's default routes: gateway, interface, metric."""
+    found = sandbox.json("ip", f"-{family}", "-j", "route", "show", "default")
+    return sorted((route["gateway"], route["dev"], route.get("metric", 0)) for route in found)
