@@ -28,8 +28,8 @@ is put in front on the way out, one step a layer, by ``inside``: ``default/net-a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from types import TracebackType
 from typing import ClassVar
 
 
@@ -66,14 +66,22 @@ class MultinetError(Exception):
         return f"{self.sentence} ({self.hint})" if self.hint else self.sentence
 
 
-@contextmanager
-def inside(place: str) -> Iterator[None]:
+class inside:
     """Put ``place`` in front of the path of any error of ours that comes out of the block."""
-    try:
-        yield
-    except MultinetError as error:
-        error.place.insert(0, place)
-        raise
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, MultinetError):
+            error.place.insert(0, self._place)
 
 
 class IncompatibleVersion(MultinetError):

@@ -32,6 +32,9 @@ HINTS = {
     errno.ENOTDIR: "a part of the path is a file",
 }
 
+CHUNK = 65536
+"""Bytes read at once."""
+
 NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR)
 """What open() says where the file system has no unnamed files (NFS; overlayfs before Linux 6.1)."""
 
@@ -51,8 +54,14 @@ def temporary(path: AnyPath) -> Path:
 def read(path: AnyPath) -> bytes:
     """Raises IOFailure, also when there is no such file."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.readall()
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            found = os.read(fd, CHUNK)
+            while more := os.read(fd, CHUNK):
+                found += more
+            return found
+        finally:
+            os.close(fd)
     except OSError as error:
         raise failure("read", path, error) from error
 

@@ -7,15 +7,16 @@
  * It mirrors, in their order, the system calls of an ADD by our delegates (isDefaultGateway, one IPv4 range,
  * a /16) on a node where the bridge stands and an address has been given before:
  *
- *   - both namespaces opened, told from other files and compared; a netlink socket opened in each, with
- *     extended acknowledgements, capped ones, strict checking and a timeout;
- *   - bridge looked at; accept_ra of bridge and host end; the veth pair made in the container with its peer on
- *     the host, echoed; the peer looked at, then up, in the bridge and set as a port, in one send;
+ *   - the container's namespace opened, told from other files and from the host's; a netlink socket opened in
+ *     it, with extended acknowledgements, capped ones, strict checking and a timeout (that of the host stays
+ *     open, as in a process that serves many);
+ *   - bridge looked at; the veth pair made in the container with its peer on the host, echoed; accept_ra of
+ *     the peer and the bridge; peer up, in the bridge and set as a port, in one send;
  *   - host-local: flock, last address read, new one reserved by an unnamed file that is linked, last address
  *     written, time of the folder set;
  *   - in the container accept_dad and arp_notify, then address, up and default route in one send;
- *   - on the host the bridge's addresses listed, ip_forward read, operational state of the port, and the
- *     bridge once more.
+ *   - on the host the bridge's addresses listed, ip_forward read, port (for its operational state) and bridge
+ *     looked at in one send.
  *
  * What a plugin does beside the kernel is left out: no JSON, no configuration, no checks of what was asked,
  * no index of the addresses in use, no errors that explain themselves, no way back.
@@ -225,8 +226,8 @@ static void change_link(int index, unsigned flags, uint16_t more)
 	end(begin(RTM_SETLINK, more, &which, sizeof which));
 }
 
-/* The pair, made in the container. Returns the index of the end there. */
-static int make_veth(int net, int host, const char *far_name, unsigned group)
+/* The pair, made in the container. Returns the index of the end there, and the other's. */
+static int make_veth(int net, int host, const char *far_name, unsigned group, int *far)
 {
 	struct ifinfomsg none = {0};
 	struct nlmsghdr *message =
@@ -248,7 +249,9 @@ static int make_veth(int net, int host, const char *far_name, unsigned group)
 	close_nest(info);
 	end(message);
 	send_packed(net);
-	near = link_in(answer(net))->ifi_index;
+	message = answer(net);
+	near = link_in(message)->ifi_index;
+	*far = *(int *)value_of(message, IFLA_LINK);
 	answer(net);
 	return near;
 }
@@ -361,59 +364,52 @@ static void list_addresses(int net, int index)
 		;
 }
 
-static void add(const char *path, const char *bridge_name, const char *folder, struct in_addr gateway,
-		const char *container, const char *far_name)
+struct host {
+	int namespace, net;
+};
+
+static void add(const struct host *host, const char *path, const char *bridge_name, const char *folder,
+		struct in_addr gateway, const char *container, const char *far_name)
 {
-	int host = must(open(HERE, NS_FLAGS), HERE), pod = must(open(path, NS_FLAGS), path);
-	int host_net, pod_net, bridge, near, far;
+	int pod = must(open(path, NS_FLAGS), path), pod_net, bridge, near, far;
+	char accept_ra[128], far_accept_ra[128];
 	struct stat ours, theirs;
-	struct nlmsghdr *message;
 	struct in_addr address;
-	char name[128];
 
 	if (must(ioctl(pod, NS_GET_NSTYPE), path) != CLONE_NEWNET)
 		errx(1, "%s: not a network namespace", path);
 	must(fstat(pod, &theirs), path);
-	must(fstat(host, &ours), HERE);
+	must(fstat(host->namespace, &ours), HERE);
 	if (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
 		errx(1, "%s: our own namespace", path);
 
-	host_net = open_net(host);
 	get_link(bridge_name, 0);
-	send_packed(host_net);
-	bridge = link_in(answer(host_net))->ifi_index;
-	snprintf(name, sizeof name, "/proc/sys/net/ipv6/conf/%s/accept_ra", bridge_name);
-	set_sysctls(host, name, "0", NULL, NULL);
+	send_packed(host->net);
+	bridge = link_in(answer(host->net))->ifi_index;
 
 	pod_net = open_net(pod);
-	near = make_veth(pod_net, host, far_name, strtoul(far_name + 4, NULL, 16) | 0x80000000);
-	snprintf(name, sizeof name, "/proc/sys/net/ipv6/conf/%s/accept_ra", far_name);
-	set_sysctls(host, name, "0", NULL, NULL);
-	get_link(far_name, 0);
-	send_packed(host_net);
-	far = link_in(answer(host_net))->ifi_index;
-	plug(host_net, far, bridge);
+	near = make_veth(pod_net, host->namespace, far_name, strtoul(far_name + 4, NULL, 16) | 0x80000000, &far);
+	snprintf(far_accept_ra, sizeof far_accept_ra, "/proc/sys/net/ipv6/conf/%s/accept_ra", far_name);
+	snprintf(accept_ra, sizeof accept_ra, "/proc/sys/net/ipv6/conf/%s/accept_ra", bridge_name);
+	set_sysctls(host->namespace, far_accept_ra, "0", accept_ra, "0");
+	plug(host->net, far, bridge);
 
 	address = reserve(folder, container);
 	set_sysctls(pod, "/proc/sys/net/ipv6/conf/eth0/accept_dad", "0", "/proc/sys/net/ipv4/conf/eth0/arp_notify",
 		    "1");
 	configure(pod_net, near, address, gateway);
 
-	list_addresses(host_net, bridge);
-	read_sysctl(host, "/proc/sys/net/ipv4/ip_forward");
+	list_addresses(host->net, bridge);
+	read_sysctl(host->namespace, "/proc/sys/net/ipv4/ip_forward");
 	get_link(NULL, far);
-	send_packed(host_net);
-	message = answer(host_net);
-	if (*(uint8_t *)value_of(message, IFLA_OPERSTATE) != 6)
-		errx(1, "%s is not up", far_name);
 	get_link(NULL, bridge);
-	send_packed(host_net);
-	link_in(answer(host_net));
+	send_packed(host->net);
+	if (*(uint8_t *)value_of(answer(host->net), IFLA_OPERSTATE) != 6)
+		errx(1, "%s is not up", far_name);
+	link_in(answer(host->net));
 
 	close(pod_net);
-	close(host_net);
 	close(pod);
-	close(host);
 }
 
 static unsigned long long now(clockid_t clock)
@@ -428,13 +424,16 @@ int main(int argc, char **argv)
 {
 	char path[128], container[64], far_name[IFNAMSIZ];
 	struct in_addr gateway;
+	struct host host;
 
 	if (argc != 4 || !inet_aton(argv[3], &gateway))
 		errx(2, "usage: add BRIDGE FOLDER GATEWAY");
+	host.namespace = must(open(HERE, NS_FLAGS), HERE);
+	host.net = open_net(host.namespace);
 	while (scanf("%127s %63s %15s", path, container, far_name) == 3) {
 		unsigned long long cpu = now(CLOCK_PROCESS_CPUTIME_ID), wall = now(CLOCK_MONOTONIC);
 
-		add(path, argv[1], argv[2], gateway, container, far_name);
+		add(&host, path, argv[1], argv[2], gateway, container, far_name);
 		printf("%llu %llu\n", now(CLOCK_PROCESS_CPUTIME_ID) - cpu, now(CLOCK_MONOTONIC) - wall);
 		fflush(stdout);
 	}

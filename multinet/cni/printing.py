@@ -31,7 +31,11 @@ def _print(value: Any, margin: str, sort: bool) -> str:
     if not value:
         return "{}"
     members = sorted(value.items()) if sort else value.items()
-    lines = [f"{inner}{encode_basestring(key)}: {_print(member, inner, sort)}" for key, member in members]
+    lines = [
+        f"{inner}{encode_basestring(key)}: "
+        f"{encode_basestring(member) if type(member) is str else _print(member, inner, sort)}"
+        for key, member in members
+    ]
     return f"{{{','.join(lines)}{margin}}}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from multinet.cni.request import Request, Verb
 from multinet.delegate.invoke import Scene
@@ -15,17 +15,17 @@ IN_A_CONTAINER = (Verb.ADD, Verb.CHECK, Verb.DEL)
 
 
 @contextmanager
-def open_scene(request: Request) -> Iterator[Scene]:
-    """On DEL the container's namespace may be gone, or never named. Raises InvalidNetns."""
-    with ExitStack() as stack:
-        host = stack.enter_context(Namespace.current())
-        sandbox = None
-        if request.netns and request.verb in IN_A_CONTAINER:
-            try:
-                sandbox = stack.enter_context(Namespace.open(request.netns))
-            except NetnsGone:
-                if request.verb is not Verb.DEL:
-                    raise
+def open_scene(request: Request, host: Namespace | None = None) -> Iterator[Scene]:
+    """On DEL the container's namespace may be gone, or never named. Raises InvalidNetns.
+
+    ``host`` is the calling thread's own namespace, where it keeps that open between requests.
+    """
+    if host is None:
+        with Namespace.current() as own, open_scene(request, own) as scene:
+            yield scene
+        return
+    sandbox = open_sandbox(request)
+    try:
         if sandbox is not None and request.verb is not Verb.CHECK:
             refuse_own_namespace(host, sandbox, override=request.netns_override)
         yield Scene(
@@ -37,6 +37,21 @@ def open_scene(request: Request) -> Iterator[Scene]:
             group=link_group(request.container_id, request.ifname),
             valid=request.valid_attachments,
         )
+    finally:
+        if sandbox is not None:
+            sandbox.close()
+
+
+def open_sandbox(request: Request) -> Namespace | None:
+    """The container's namespace, if the verb is about one and it is there."""
+    if not request.netns or request.verb not in IN_A_CONTAINER:
+        return None
+    try:
+        return Namespace.open(request.netns)
+    except NetnsGone:
+        if request.verb is not Verb.DEL:
+            raise
+        return None
 
 
 def refuse_own_namespace(host: Namespace, sandbox: Namespace, *, override: bool) -> None:

@@ -18,6 +18,7 @@ from multinet.delegate.invoke import Find, Plugin, Scene, prepare
 from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
 from multinet.delegate.undo import Undo
+from multinet.kernel.namespace import Namespace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,16 +35,24 @@ def serve(
     stdin: bytes | Callable[[], bytes],
     *,
     executables: Collection[str] = (),
+    host: Namespace | None = None,
 ) -> Answer:
-    """Answer one request for the delegate of that type. Never raises an ``Exception``."""
+    """Answer one request for the delegate of that type. Never raises an ``Exception``.
+
+    A process that serves many hands in ``host``, which each of its threads keeps open for itself.
+    """
     try:
-        return Answer(stdout=_serve(type_, env, stdin, executables), exit_code=0)
+        return Answer(stdout=_serve(type_, env, stdin, executables, host), exit_code=0)
     except Exception as error:
         return Answer(stdout=answer.failure(error), exit_code=1)
 
 
 def _serve(
-    type_: str, env: Mapping[str, str], stdin: bytes | Callable[[], bytes], executables: Collection[str]
+    type_: str,
+    env: Mapping[str, str],
+    stdin: bytes | Callable[[], bytes],
+    executables: Collection[str],
+    host: Namespace | None,
 ) -> bytes:
     request = Request.parse(env, stdin)
     registry = Registry(path=request.path, environ=env, executables=executables)
@@ -61,13 +70,14 @@ def _serve(
     conf = request.conf
     require_verb_version(request.verb, conf.version, SUPPORTED)
     reconcile(conf.version, find(type_).versions)
-    with open_scene(request) as scene:
+    with open_scene(request, host) as scene:
         return VERBS[request.verb](request, find, type_, scene)
 
 
 def _prepare(request: Request, find: Find, type_: str) -> Plugin:
     # The type in the configuration may be a name the executable was linked to; what was called, is meant.
-    return prepare(find, replace(request.conf, type=type_), request.args)
+    conf = request.conf if request.conf.type == type_ else replace(request.conf, type=type_)
+    return prepare(find, conf, request.args)
 
 
 def _add(request: Request, find: Find, type_: str, scene: Scene) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Interface, IPv6Interface
 from struct import Struct
 from typing import Self
@@ -52,21 +53,27 @@ class Addr:
         found = attributes.parse(body, 8)
         # On a point-to-point link ADDRESS is the other end; LOCAL is left out where the two are equal (IPv6).
         packed = found.get(IFA_LOCAL) or found[IFA_ADDRESS]
-        kind = IPv4Interface if len(packed) == 4 else IPv6Interface
         if IFA_FLAGS in found:  # all 32 bits; the header has room for eight
             (flags,) = _U32.unpack_from(found[IFA_FLAGS])
-        return cls(index=index, address=kind((packed, prefix)), scope=scope, flags=flags)
+        return cls(index=index, address=_cidr(packed, prefix), scope=scope, flags=flags)
 
 
 _U32 = Struct("=I")
+
+
+@lru_cache(maxsize=256)
+def _cidr(packed: bytes, prefix: int) -> CIDR:
+    """The few that are looked at on every ADD are the gateways'."""
+    return IPv4Interface((packed, prefix)) if len(packed) == 4 else IPv6Interface((packed, prefix))
 
 
 def add(link: Which, address: CIDR, *, nodad: bool = False) -> Message:
     """With a broadcast address where the subnet has one: prefixes shorter than /31 (RFC 3021)."""
     flags = F_NODAD if nodad else 0
     body = _body(link, address, flags)
-    if address.version == 4 and address.network.prefixlen < 31:
-        body += raw(IFA_BROADCAST, address.network.broadcast_address.packed)
+    length = address.network.prefixlen
+    if address.version == 4 and length < 31:
+        body += raw(IFA_BROADCAST, (int(address) | (1 << 32 - length) - 1).to_bytes(4, "big"))
     doing = f"add {address} to {links.named(link)}"
     return Message(doing=doing, type=RTM_NEWADDR, flags=F_CREATE | F_EXCL, body=body)
 

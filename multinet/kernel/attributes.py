@@ -56,6 +56,20 @@ def each(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
         start += (length + 3) & ~3
 
 
+def pick(data: bytes, start: int, wanted: frozenset[int]) -> dict[int, bytes]:
+    """The wanted attributes by type: what ``parse`` gives costs half as much again where few are wanted."""
+    found: dict[int, bytes] = {}
+    end = len(data) - 3
+    while start < end:
+        length, kind = _unpack(data, start)
+        if length < 4:
+            break
+        if kind & _KIND in wanted:
+            found[kind & _KIND] = data[start + 4 : start + length]
+        start += (length + 3) & ~3
+    return found
+
+
 def parse(data: bytes, start: int = 0) -> dict[int, bytes]:
     """The attributes from ``start`` on by type; nothing is decoded further."""
     found: dict[int, bytes] = {}

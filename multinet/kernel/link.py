@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from struct import Struct
-from typing import Any, Self
+from typing import Any
 
 from multinet.kernel import attributes
 
@@ -28,37 +27,96 @@ MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 
 IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 
 IFINFOMSG = Struct("=BxHiII")
+_WANTED = frozenset(
+    {
+        IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO,
+        IFLA_IFALIAS, IFLA_GROUP, IFLA_LINK_NETNSID,
+    }
+)  # fmt: skip
 _U32 = Struct("=I")
 _u32 = _U32.unpack_from
+_ifinfo = IFINFOMSG.unpack_from
 _ZERO = b"\0\0\0\0"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
-    index: int
-    name: str
-    mac: str
-    """Lower case with colons; "" for a link without one."""
-    mtu: int
-    flags: int
-    kind: str
-    """"veth", "bridge", "macvlan", ...; "" for a real device and for lo."""
-    slave_kind: str
-    """Of its master: "bridge" for a port of one."""
-    master: int
-    """The index of the link it is enslaved to; 0 for none."""
-    parent: int
-    """IFLA_LINK: the index of a macvlan's master, of a veth's peer; 0 for none. In which namespace that
-    index holds, ``link_netnsid`` says."""
-    link_netnsid: int | None
-    """None: ``parent`` is in the same namespace."""
-    group: int
-    operstate: int
-    txqlen: int
-    alias: str
-    data: bytes = field(repr=False)
-    """What is particular to the kind, as it came; ``info`` decodes it."""
-    slave_data: bytes = field(repr=False)
+    """A link as it was when the kernel told. A member is decoded when it is asked for: an ADD looks at four links
+    and at few members of each.
+    """
+
+    __slots__ = ("_found", "flags", "index")
+
+    def __init__(self, body: bytes) -> None:
+        """``body`` is that of an RTM_NEWLINK."""
+        _, _, self.index, self.flags, _ = _ifinfo(body)
+        self._found = attributes.pick(body, 16, _WANTED)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Link):
+            return NotImplemented
+        return (self.index, self.flags, self._found) == (other.index, other.flags, other._found)
+
+    def __hash__(self) -> int:
+        return hash((self.index, self.flags))
+
+    def __repr__(self) -> str:
+        return f"Link(index={self.index}, name={self.name!r}, kind={self.kind!r})"
+
+    @property
+    def name(self) -> str:
+        return _text(self._found.get(IFLA_IFNAME, b""))
+
+    @property
+    def mac(self) -> str:
+        """Lower case with colons; "" for a link without one."""
+        return self._found.get(IFLA_ADDRESS, b"").hex(":")
+
+    @property
+    def mtu(self) -> int:
+        return self._number(IFLA_MTU)
+
+    @property
+    def kind(self) -> str:
+        """ "veth", "bridge", "macvlan", ...; "" for a real device and for lo."""
+        return _text(self._link_info().get(INFO_KIND, b""))
+
+    @property
+    def slave_kind(self) -> str:
+        """Of its master: "bridge" for a port of one."""
+        return _text(self._link_info().get(INFO_SLAVE_KIND, b""))
+
+    @property
+    def master(self) -> int:
+        """The index of the link it is enslaved to; 0 for none."""
+        return self._number(IFLA_MASTER)
+
+    @property
+    def parent(self) -> int:
+        """IFLA_LINK: the index of a macvlan's master, of a veth's peer; 0 for none. In which namespace that
+        index holds, ``link_netnsid`` says."""
+        return self._number(IFLA_LINK)
+
+    @property
+    def link_netnsid(self) -> int | None:
+        """None: ``parent`` is in the same namespace."""
+        netnsid = self._found.get(IFLA_LINK_NETNSID)
+        return None if netnsid is None else int.from_bytes(netnsid, sys.byteorder, signed=True)
+
+    @property
+    def group(self) -> int:
+        return self._number(IFLA_GROUP)
+
+    @property
+    def operstate(self) -> int:
+        return self._found.get(IFLA_OPERSTATE, b"\0")[0]
+
+    @property
+    def txqlen(self) -> int:
+        return self._number(IFLA_TXQLEN)
+
+    @property
+    def alias(self) -> str:
+        return _text(self._found.get(IFLA_IFALIAS, b""))
 
     @property
     def up(self) -> bool:
@@ -72,45 +130,25 @@ class Link:
     def info(self) -> Mapping[str, Any]:
         """What we know to be particular to the kind: ``{"mode": "bridge", "bcqueuelen": 1000}``."""
         read = _INFO.get(self.kind)
-        return read(attributes.parse(self.data)) if read else {}
+        return read(attributes.parse(self._link_info().get(INFO_DATA, b""))) if read else {}
 
     @property
     def port(self) -> Mapping[str, bool]:
         """``hairpin`` and ``isolated`` of a bridge's port; empty for anything else."""
         if self.slave_kind != "bridge":
             return {}
-        found = attributes.parse(self.slave_data)
+        found = attributes.parse(self._link_info().get(INFO_SLAVE_DATA, b""))
         return {
             "hairpin": found.get(BRPORT_MODE, b"\0")[0] == 1,
             "isolated": found.get(BRPORT_ISOLATED, b"\0")[0] == 1,
         }
 
-    @classmethod
-    def of(cls, body: bytes) -> Self:
-        """Decode the body of an RTM_NEWLINK."""
-        _, _, index, flags, _ = IFINFOMSG.unpack_from(body)
-        found = attributes.parse(body, 16)
-        get = found.get
-        info = attributes.parse(get(IFLA_LINKINFO, b""))
-        netnsid = get(IFLA_LINK_NETNSID)
-        return cls(
-            index=index,
-            name=_text(get(IFLA_IFNAME, b"")),
-            mac=get(IFLA_ADDRESS, b"").hex(":"),
-            mtu=_u32(get(IFLA_MTU, _ZERO))[0],
-            flags=flags,
-            kind=_text(info.get(INFO_KIND, b"")),
-            slave_kind=_text(info.get(INFO_SLAVE_KIND, b"")),
-            master=_u32(get(IFLA_MASTER, _ZERO))[0],
-            parent=_u32(get(IFLA_LINK, _ZERO))[0],
-            link_netnsid=None if netnsid is None else int.from_bytes(netnsid, sys.byteorder, signed=True),
-            group=_u32(get(IFLA_GROUP, _ZERO))[0],
-            operstate=get(IFLA_OPERSTATE, b"\0")[0],
-            txqlen=_u32(get(IFLA_TXQLEN, _ZERO))[0],
-            alias=_text(get(IFLA_IFALIAS, b"")),
-            data=info.get(INFO_DATA, b""),
-            slave_data=info.get(INFO_SLAVE_DATA, b""),
-        )
+    def _link_info(self) -> dict[int, bytes]:
+        return attributes.parse(self._found.get(IFLA_LINKINFO, b""))
+
+    def _number(self, kind: int) -> int:
+        number: int = _u32(self._found.get(kind, _ZERO))[0]
+        return number
 
 
 def _text(value: bytes) -> str:

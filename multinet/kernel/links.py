@@ -9,6 +9,7 @@ move holds the kernel's lock through an RCU grace period.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from multinet.errors import Exists, NotFound
@@ -49,6 +50,7 @@ from multinet.kernel.vlans import dump_vlans, vlan_add, vlan_delete
 __all__ = [
     "OPERSTATES",
     "OPER_UP",
+    "End",
     "Link",
     "bridge_port",
     "create_macvlan",
@@ -61,6 +63,7 @@ __all__ = [
     "find",
     "get",
     "get_by_index",
+    "get_each",
     "macvlan_mode",
     "make_bridge",
     "make_macvlan",
@@ -84,8 +87,17 @@ VETH_INFO_PEER = 1
 LONGEST_NAME = 15
 _HAIRPIN = BRPORT_MODE  # so the kernel calls it
 
-Which: TypeAlias = Link | int
-"""A link, or its index where no more is known of it: that only makes messages less telling."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class End:
+    """A link of which no more is known."""
+
+    index: int
+    name: str
+
+
+Which: TypeAlias = Link | End | int
+"""A link, or its index where not even its name is known: that only makes messages less telling."""
 
 _ifinfo = IFINFOMSG.pack
 _NO_LINK = _ifinfo(0, 0, 0, 0, 0)
@@ -106,30 +118,38 @@ def get(net: Rtnl, name: str) -> Link:
 
 def find(net: Rtnl, name: str) -> Link | None:
     try:
-        return Link.of(net.get(get_message(name)))
+        return Link(net.get(get_message(name)))
     except NotFound:
         return None
 
 
 def get_by_index(net: Rtnl, index: int) -> Link:
     """Raises NotFound: "could not find the link with index 7"."""
-    body = _ifinfo(0, 0, index, 0, 0) + _SKIP_STATISTICS
-    doing = f"look at the link with index {index}"
     try:
-        return Link.of(net.get(Message(doing=doing, type=RTM_GETLINK, body=body)))
+        return Link(net.get(index_message(index)))
     except NotFound as error:
         raise NotFound(f"could not find the link with index {index}", errno=error.errno) from error
 
 
+def get_each(net: Rtnl, *indexes: int) -> list[Link]:
+    """Several at once. Raises NotFound when one of them is not there."""
+    return [Link(body or b"") for body in net.batch([index_message(index) for index in indexes])]
+
+
 def dump(net: Rtnl) -> list[Link]:
     """All links of the namespace."""
-    return [Link.of(body) for body in net.dump(Message(doing="list links", type=RTM_GETLINK, body=_GET_ANY))]
+    return [Link(body) for body in net.dump(Message(doing="list links", type=RTM_GETLINK, body=_GET_ANY))]
 
 
 def get_message(name: str) -> Message:
     # A name that is too long for a link can still be an alternative name of one.
     kind = IFLA_IFNAME if len(name.encode()) <= LONGEST_NAME else IFLA_ALT_IFNAME
     return Message(doing=f"look at link {name}", type=RTM_GETLINK, body=_GET_ANY + text(kind, name))
+
+
+def index_message(index: int) -> Message:
+    body = _ifinfo(0, 0, index, 0, 0) + _SKIP_STATISTICS
+    return Message(doing=f"look at the link with index {index}", type=RTM_GETLINK, body=body)
 
 
 def macvlan_mode(link: Link) -> str:
@@ -156,7 +176,7 @@ def create_veth(
         name, peer, peer_ns_fd=peer_ns_fd, mtu=mtu, mac=mac, peer_mac=peer_mac, group=group, echo=True
     )
     echoed = net.request(message)
-    return Link.of(echoed) if echoed is not None else get(net, name)  # kernels before 6.2 don't echo
+    return Link(echoed) if echoed is not None else get(net, name)  # kernels before 6.2 don't echo
 
 
 def create_macvlan(

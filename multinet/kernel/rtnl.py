@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 from multinet import steps
 from multinet.errors import KernelError, TryAgain
@@ -42,16 +42,16 @@ _unpack_header = _HEADER.unpack_from
 _unpack_errno = _ERRNO.unpack_from
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """One request: ``body`` is everything after the netlink header."""
+class Message(NamedTuple):
+    """One request. (A tuple, since an ADD makes twenty, and it is made in half the time.)"""
 
     doing: str
     """What to say of it: "set mtu of eth1", for "could not set mtu of eth1: ..."."""
     type: int
+    body: bytes
+    """Everything after the netlink header."""
     flags: int = 0
     """Besides REQUEST and ACK, which the socket sees to."""
-    body: bytes
 
     @property
     def changes(self) -> bool:
@@ -140,19 +140,10 @@ class Rtnl:
         first = self._sequence + 1
         last = self._sequence = self._sequence + len(messages)
         asks_back = messages[-1].changes
-        data = b"".join(
-            [
-                _pack_header(
-                    16 + len(message.body),
-                    message.type,
-                    message.flags | (F_REQUEST | F_ACK if number == last and asks_back else F_REQUEST),
-                    number,
-                    0,
-                )
-                + message.body
-                for number, message in enumerate(messages, first)
-            ]
-        )
+        data = b""
+        for number, (_, kind, body, flags) in enumerate(messages, first):
+            flags |= F_REQUEST | F_ACK if number == last and asks_back else F_REQUEST
+            data += _pack_header(16 + len(body), kind, flags, number, 0) + body
         answers: list[bytes | None] = [None] * len(messages)
         refusal: tuple[int, int, str] | None = None
         try:

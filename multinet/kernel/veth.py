@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multinet.errors import Exists
 from multinet.kernel import links
-from multinet.kernel.links import Link
+from multinet.kernel.links import End, Link
 from multinet.kernel.names import random_veth
 from multinet.kernel.namespace import Namespace
 
@@ -15,18 +16,26 @@ NAME_TRIES = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Both ends of a veth pair, as they were when it was made."""
+    """Both ends of a veth pair."""
 
     near: Link
-    """The end in the container (or, for a VLAN gateway, the end that carries the address)."""
-    far: Link
+    """The end in the container (or, for a VLAN gateway, the end that carries the address), as it was made."""
+    far: End
     """The end on the host."""
 
 
 def make_pair(
-    inner: Namespace, host: Namespace, name: str, *, mtu: int = 0, mac: str = "", group: int = 0
+    inner: Namespace,
+    host: Namespace,
+    name: str,
+    *,
+    mtu: int = 0,
+    mac: str = "",
+    group: int = 0,
+    quiet: Sequence[str] = (),
 ) -> Pair:
-    """``name`` in ``inner`` and a random ``vethXXXXXXXX`` in ``host``, which does not autoconfigure itself.
+    """``name`` in ``inner`` and a random ``vethXXXXXXXX`` in ``host``, which does not autoconfigure itself; nor do
+    those links in ``quiet``, which are told so on the same visit.
 
     One message makes both: nothing is made elsewhere and moved, since a move holds the kernel's lock for an RCU
     grace period and everybody waits. Raises Exists when ``inner`` has a link of that name.
@@ -46,6 +55,8 @@ def make_pair(
                 hint="somebody else made it, or an earlier ADD was not followed by its DEL",
             ) from error
         # First the sysctl and then up: the other way round the kernel may ask for router advertisements between.
-        host.write_sysctls([(f"net/ipv6/conf/{far_name}/accept_ra", "0")], ignore_errors=True)
-        return Pair(near=near, far=links.get(host.rtnl, far_name))
+        host.write_sysctls(
+            [(f"net/ipv6/conf/{link}/accept_ra", "0") for link in (far_name, *quiet)], ignore_errors=True
+        )
+        return Pair(near=near, far=End(index=near.parent, name=far_name))
     raise AssertionError("the loop returns or raises")

@@ -63,7 +63,7 @@ def test_questions_among_changes_are_answered_in_their_places(
     near = veth[0]
     look = links.get_message("eth0")
     answers = pod_ns.rtnl.batch([look, links.set_mtu(near, 1300), look, links.set_up(near), look])
-    assert [None if answer is None else Link.of(answer).mtu for answer in answers] == [
+    assert [None if answer is None else Link(answer).mtu for answer in answers] == [
         1500,
         None,
         1300,

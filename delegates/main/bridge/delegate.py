@@ -30,7 +30,15 @@ class Bridge(Delegate[BridgeConf]):
     def add(self, call: Call[BridgeConf], undo: Undo) -> Result:
         conf, host = call.conf, call.host
         bridge = ensure_bridge(host, conf)
-        pair = make_pair(call.pod, host, call.ifname, mtu=conf.mtu, mac=conf.mac, group=call.group)
+        pair = make_pair(
+            call.pod,
+            host,
+            call.ifname,
+            mtu=conf.mtu,
+            mac=conf.mac,
+            group=call.group,
+            quiet=(conf.bridge,),
+        )
         undo.push(f"remove {call.ifname}", partial(links.remove, call.pod.rtnl, call.ifname))
         plug(host, pair.far, bridge, conf)
         if conf.mac_spoof_check:
@@ -48,11 +56,10 @@ class Bridge(Delegate[BridgeConf]):
             result, extra = self._address(call, bridge, pair, undo)
         elif conf.container_interface:
             call.pod.rtnl.request(links.set_up(pair.near.index))
-        far = pair.far
         if conf.container_interface:
-            far = await_up(host, far)
-        # The bridge takes the lowest MAC of its ports until it is pinned: what it was is not what it is.
-        bridge = links.get_by_index(host.rtnl, bridge.index)
+            far, bridge = await_up(host, pair.far, bridge)
+        else:
+            far, bridge = links.get_each(host.rtnl, pair.far.index, bridge.index)
         interfaces = (
             Interface(name=bridge.name, mac=bridge.mac),
             Interface(name=far.name, mac=far.mac),

@@ -8,7 +8,7 @@ from contextlib import suppress
 from delegates.main.bridge.conf import BridgeConf
 from multinet.errors import Exists, InvalidConfig, KernelError
 from multinet.kernel import links
-from multinet.kernel.links import Link
+from multinet.kernel.links import End, Link
 from multinet.kernel.namespace import Namespace
 from multinet.kernel.rtnl import Message
 
@@ -31,31 +31,31 @@ def ensure_bridge(host: Namespace, conf: BridgeConf) -> Link:
             f'"{conf.bridge}" already exists but is not a bridge',
             hint="name another bridge, or rename that link",
         )
-    host.write_sysctls([(f"net/ipv6/conf/{conf.bridge}/accept_ra", "0")], ignore_errors=True)
     changes: list[Message] = []
     if conf.promisc and not bridge.promisc:
         changes.append(links.set_promisc(bridge.index, True))
-    if not bridge.up:
+    if not bridge.up:  # one that is up is told so together with its new port
+        host.write_sysctls([(f"net/ipv6/conf/{conf.bridge}/accept_ra", "0")], ignore_errors=True)
         changes.append(links.set_up(bridge.index))
     host.rtnl.batch(changes)
     return bridge
 
 
-def plug(host: Namespace, far: Link, bridge: Link, conf: BridgeConf) -> None:
+def plug(host: Namespace, far: End, bridge: Link, conf: BridgeConf) -> None:
     """Make the far end a port of the bridge, with the VLANs that are asked for, and set it up."""
     net = host.rtnl
     net.batch(
         [
-            links.set_up(far.index),
-            links.set_master(far.index, bridge.index),
-            links.bridge_port(far.index, hairpin=conf.hairpin, isolated=conf.port_isolation),
+            links.set_up(far),
+            links.set_master(far, bridge),
+            links.bridge_port(far, hairpin=conf.hairpin, isolated=conf.port_isolation),
         ]
     )
     if conf.vlan_filtering:
         set_vlans(host, far, conf)
 
 
-def set_vlans(host: Namespace, far: Link, conf: BridgeConf) -> None:
+def set_vlans(host: Namespace, far: End, conf: BridgeConf) -> None:
     """The port's VLANs: what the kernel gave it by default goes, unless it is to be preserved."""
     changes: list[Message] = []
     if not conf.preserve_default_vlan:
@@ -64,19 +64,23 @@ def set_vlans(host: Namespace, far: Link, conf: BridgeConf) -> None:
     if conf.vlan:
         changes.append(links.vlan_add(far.index, conf.vlan, pvid=True, untagged=True))
     changes += [links.vlan_add(far.index, vid, pvid=False, untagged=False) for vid in conf.trunk or ()]
-    if not conf.vlan and conf.trunk:
+    if not conf.vlan and conf.trunk is not None:
         changes.append(links.vlan_add(far.index, DEFAULT_VLAN, pvid=True, untagged=True))
     host.rtnl.batch(changes)
 
 
-def await_up(host: Namespace, far: Link) -> Link:
-    """The far end as it is once it carries traffic. Raises KernelError when it does not come to that."""
+def await_up(host: Namespace, far: End, bridge: Link) -> tuple[Link, Link]:
+    """The far end and the bridge as they are once the far end carries traffic. Raises KernelError when it does not
+    come to that.
+
+    The bridge takes the lowest MAC of its ports until it is pinned, so it may be another now.
+    """
     for delay in UP_DELAYS_SECONDS:
         if delay:
             time.sleep(delay)
-        now = links.get_by_index(host.rtnl, far.index)
+        now, bridge = links.get_each(host.rtnl, far.index, bridge.index)
         if now.operstate == links.OPER_UP:
-            return now
+            return now, bridge
     raise KernelError(
         f"bridge port in error state: {links.OPERSTATES[now.operstate]}",
         hint=f"look at {far.name} on the host and at the container's end of it",

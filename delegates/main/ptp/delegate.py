@@ -40,10 +40,11 @@ class Ptp(Delegate[PtpConf]):
         forwarding.enable(host, {ip.address.version for ip in given.ips})
         pair = make_pair(pod, host, call.ifname, mtu=conf.mtu, group=call.group)
         undo.push(f"remove {call.ifname}", partial(links.remove, pod.rtnl, call.ifname))
-        host.rtnl.request(links.set_up(pair.far.index))
+        host.rtnl.request(links.set_up(pair.far))
+        far = links.get_by_index(host.rtnl, pair.far.index)
         result = Result(
             interfaces=(
-                Interface(name=pair.far.name, mac=pair.far.mac),
+                Interface(name=far.name, mac=far.mac),
                 Interface(name=call.ifname, mac=pair.near.mac, sandbox=call.netns),
             ),
             ips=tuple(ip.on(CONTAINER) for ip in given.ips),
@@ -52,7 +53,7 @@ class Ptp(Delegate[PtpConf]):
         )
         configure_interface(pod, call.ifname, result, link=pair.near)
         route_container(pod.rtnl, pair.near, result.ips)
-        route_host(host.rtnl, pair.far, result.ips)
+        route_host(host.rtnl, far, result.ips)
         if conf.ip_masq:
             undo.push("remove the masquerading", partial(_forget_masquerade, call))
             masquerade.setup(
