@@ -1,0 +1,84 @@
+"""Every installed delegate, and the reference's executables, keep the promises of ``conformance``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multinet.delegate.registry import installed
+from tests.delegate.conformance import IN_PROCESS, PROMISES, Promise, Subject, World
+from tests.support.netns import Netns
+from tests.support.plugins import quick_ipv6, reference
+
+pytestmark = pytest.mark.kernel
+
+HOST_LOCAL: dict[str, Any] = {
+    "type": "host-local",
+    "dataDir": "FOLDER/ipam",
+    "ranges": [[{"subnet": "10.1.2.0/24"}], [{"subnet": "fd01:2::/64"}]],
+}
+ONE_ADDRESS: dict[str, Any] = {
+    "type": "static",
+    "addresses": [{"address": "10.1.2.3/24", "gateway": "10.1.2.1"}],
+}
+
+# A bridge or a rule of its own makes more steps, and more to be left behind.
+SUBJECTS = {
+    subject.type: subject
+    for subject in (
+        Subject(
+            type="bridge",
+            conf={
+                "type": "bridge", "bridge": "br0", "isDefaultGateway": True, "ipMasq": True,
+                "ipMasqBackend": "nftables", "macspoofchk": True, "ipam": HOST_LOCAL,
+            },
+        ),
+        Subject(
+            type="ptp", conf={"type": "ptp", "ipMasq": True, "ipMasqBackend": "nftables", "ipam": HOST_LOCAL}
+        ),
+        Subject(type="macvlan", conf={"type": "macvlan", "master": "up0", "ipam": HOST_LOCAL}),
+        Subject(type="loopback", conf={"type": "loopback"}, makes_interface=False),
+        Subject(type="host-local", conf={"type": "some", "ipam": HOST_LOCAL}, makes_interface=False),
+        Subject(
+            type="static",
+            conf={"type": "some", "ipam": ONE_ADDRESS},
+            makes_interface=False,
+            sees_absence=False,  # it keeps nothing, and CHECK is about the result it is given
+        ),
+    )
+}  # fmt: skip
+
+
+@pytest.fixture
+def world(netns: Callable[..., Netns], tmp_path: Path) -> World:
+    host, pod = quick_ipv6(netns("host")), quick_ipv6(netns("pod"))
+    host.ip("link", "set", "lo", "up")
+    host.ip("link", "add", "up0", "type", "veth", "peer", "name", "up1")
+    for link in ("up0", "up1"):
+        host.ip("link", "set", link, "up")
+    return World(host=host, pod=pod, folder=tmp_path)
+
+
+def words(promise: Promise) -> str:
+    return promise.__name__.replace("_", " ")
+
+
+def test_no_installed_delegate_is_left_out():
+    assert set(installed()) == set(SUBJECTS)
+
+
+@pytest.mark.parametrize("promise", PROMISES + IN_PROCESS, ids=words)
+@pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS.keys())
+def test_an_installed_delegate_keeps_the_promise(subject: Subject, promise: Promise, world: World):
+    promise(subject, world)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("promise", PROMISES, ids=words)
+@pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS.keys())
+def test_an_executable_keeps_the_promise(subject: Subject, promise: Promise, world: World, peers: Path):
+    promise(replace(subject, by=reference(peers)), world)
