@@ -149,7 +149,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     *kept(
         "tearing down what another backend might have made makes no table of its own",
         ("host / iptables / *", ANYTHING, ABSENT),
-        ("host / iptables", ABSENT, "[]"),
+        ("host / iptables", ABSENT, "{}"),
         ("host / nft / ip nat", ANYTHING, ABSENT),
         cases=("*-masquerade-nftables-*", "bridge-everything", "*-refuses-masquerade-backend"),
         seen="bridge-everything",
@@ -157,7 +157,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     *kept(
         "the same, of IPv6",
         ("host / ip6tables / *", ANYTHING, ABSENT),
-        ("host / ip6tables", ABSENT, "[]"),
+        ("host / ip6tables", ABSENT, "{}"),
         ("host / nft / ip6 nat", ANYTHING, ABSENT),
         cases=("*-masquerade-nftables-*", "bridge-everything"),
         seen="bridge-everything",
@@ -167,6 +167,35 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("host / nft", ABSENT, "{}"),
         cases=("*-refuses-masquerade-backend",),
         seen="ptp-refuses-masquerade-backend",
+    ),
+    *kept(
+        "D-4: masquerading is found by its comments, and ends also when the addresses are gone with the namespace",
+        ("host / iptables / nat / *", ANYTHING, ABSENT),
+        ("host / ip6tables / nat / *", ANYTHING, ABSENT),
+        ("host / nft / ip nat / *", ANYTHING, ABSENT),
+        ("host / nft / ip6 nat / *", ANYTHING, ABSENT),
+        cases=("bridge-masquerade-iptables-netns-gone",),
+        verbs=("DEL",),
+    ),
+    *kept(
+        "D-4, of the other backend",
+        ("host / nft / inet cni_plugins_masquerade / masq_checks / rules / *", ANYTHING, ABSENT),
+        cases=("bridge-masquerade-nftables-netns-gone",),
+        verbs=("DEL",),
+    ),
+    *kept(
+        "D-5: of two attachments to one network, which share a chain, the first to go leaves it to the other",
+        ("exit", 1, 0),
+        ("host / iptables / nat / CNI-* / rules / *", ABSENT, ANYTHING),
+        ("host / nft / ip nat / CNI-* / rules / *", ABSENT, ANYTHING),
+        cases=("bridge-masquerade-iptables-two-interfaces",),
+        verbs=("DEL",),
+    ),
+    *kept(
+        "D-25: DEL does not mind an argument that it does not know",
+        ("exit", 1, 0),
+        cases=("bridge-delete-unknown-args",),
+        verbs=("DEL",),
     ),
     # --- after what is refused ---
     *kept(

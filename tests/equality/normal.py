@@ -25,6 +25,8 @@ LEFT_OUT = {
     # Clocks of a bridge and of its ports, counting down.
     "hello_timer", "tcn_timer", "topology_change_timer", "gc_timer",
     "hold_timer", "message_age_timer", "forward_delay_timer",
+    # How many packets a rule has met.
+    "packets", "bytes",
     # A rule's number in its table, which counts every rule there ever was.
     "handle",
 }  # fmt: skip
@@ -192,6 +194,23 @@ def _by_table(entries: list[Mapping[str, Any]]) -> Any:
     return found
 
 
+def _by_chain(lines: list[str]) -> Any:
+    """What iptables-save prints as tables, each with its chains, each with its policy and its rules in
+    their order."""
+    found: dict[str, Any] = {}
+    table: dict[str, Any] = {}
+    for line in lines:
+        if line.startswith("*"):
+            table = found[line[1:]] = {}
+        elif line.startswith(":"):
+            chain, policy, _ = line[1:].split()  # the last are counters of packets
+            table[chain] = {"policy": policy}
+        elif line.startswith("-A "):
+            _, chain, rule = line.split(" ", 2)
+            table[chain].setdefault("rules", []).append(rule)
+    return found
+
+
 SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "link": _by("ifname"),
     "addr": _by("ifname"),
@@ -203,6 +222,8 @@ SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "port": _by("ifname"),
     "vlan": _by("ifname"),
     "nft": _by_table,
+    "iptables": _by_chain,
+    "ip6tables": _by_chain,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.equality.case import RUN, Case, add, check, delete, life
+from tests.equality.case import DELETED_TWICE, RUN, Case, add, check, delete, life
 from tests.equality.cases.parts import (
     DUAL,
     FAMILIES,
@@ -52,7 +52,10 @@ CASES: tuple[Case, ...] = (
     Case(name="bridge-l2", conf=bridge(), steps=(add(), delete(), delete())),
     Case(name="bridge-l2-check", conf=bridge(), fails=(2,)),
     Case(name="bridge-default-name", conf=conf("bridge", ipam=V4)),
-    *(Case(name=f"bridge-{family}", conf=bridge(ipam=ipam)) for family, ipam in FAMILIES.items()),
+    *(
+        Case(name=f"bridge-{family}", conf=bridge(ipam=ipam), steps=DELETED_TWICE)
+        for family, ipam in FAMILIES.items()
+    ),
     Case(name="bridge-other-ifname", conf=bridge(ipam=V4), steps=life(ifname="net1")),
     Case(name="bridge-mtu", conf=bridge(mtu=1400, ipam=V4)),
     Case(name="bridge-mtu-below-ipv6", conf=bridge(mtu=1000, ipam=V4)),
@@ -225,6 +228,12 @@ CASES: tuple[Case, ...] = (
         name="bridge-delete-netns-gone",
         conf=bridge(ipam=V4),
         steps=(add(), delete(netns="/run/netns/gone"), delete(netns=""), delete()),
+    ),
+    Case(
+        name="bridge-delete-unknown-args",
+        conf=bridge(ipam=V4),
+        steps=(delete(args="COLOUR=red"), delete(args="no-pair")),
+        fails=(1, 2),
     ),
     Case(name="bridge-delete-without-prev-result", conf=bridge(ipam=DUAL), steps=(add(), delete(prev=False))),
     Case(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.equality.case import Case, add, check, delete
+from tests.equality.case import DELETED_TWICE, Case, add, check, delete
 from tests.equality.cases.bridge import bridge, two
 from tests.equality.cases.parts import (
     DUAL,
@@ -94,6 +94,7 @@ CASES: tuple[Case, ...] = (
         Case(
             name=f"bridge-masquerade-{backend}-{name}",
             conf=bridge(ipMasq=True, ipMasqBackend=backend, isGateway=True, ipam=ipam),
+            steps=DELETED_TWICE,
         )
         for backend in ("iptables", "nftables")
         for name, ipam in FAMILIES.items()
@@ -115,6 +116,21 @@ CASES: tuple[Case, ...] = (
         name="bridge-masquerade-iptables-rules-there-before",
         conf=bridge(ipMasq=True, ipMasqBackend="iptables", ipam=V4),
         host="iptables -t nat -A POSTROUTING -s 172.16.0.0/12 -j MASQUERADE; iptables -A FORWARD -j ACCEPT",
+    ),
+    # The namespace is gone when DEL comes; and one network twice in a pod.
+    *(
+        Case(
+            name=f"bridge-masquerade-{backend}-netns-gone",
+            conf=bridge(ipMasq=True, ipMasqBackend=backend, ipam=DUAL),
+            steps=(add(), delete(netns="/run/netns/gone")),
+        )
+        for backend in ("iptables", "nftables")
+    ),
+    Case(
+        name="bridge-masquerade-iptables-two-interfaces",
+        conf=bridge(ipMasq=True, ipMasqBackend="iptables", isGateway=True, ipam=V4),
+        steps=(add(), add(ifname="net1"), delete(), delete(ifname="net1")),
+        fails=(3,),
     ),
     Case(
         name="bridge-everything",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.equality.case import RUN, Case, Step, add, check, delete, life
+from tests.equality.case import DELETED_TWICE, RUN, Case, Step, add, check, delete, life
 from tests.equality.cases.parts import RESOLV_CONF, SECOND4, SUBNET4, SUBNET6, conf, host_local
 
 NETNS = "/run/netns/c1"
@@ -47,7 +47,7 @@ def adds(*containers: str) -> tuple[Step, ...]:
 CASES: tuple[Case, ...] = (
     row("v4", SUBNET4),
     row("v6", SUBNET6),
-    row("dual", SUBNET4, SUBNET6),
+    row("dual", SUBNET4, SUBNET6, steps=DELETED_TWICE),
     row("two-sets-a-family", SUBNET4, SECOND4),
     row("host-bits-in-length", "10.1.2.0/30"),
     row("v6-small", "fd12:5::/126"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.equality.case import Case, add, check, delete, life
+from tests.equality.case import DELETED_TWICE, Case, add, check, delete, life
 from tests.equality.cases.parts import conf
 
 PREVIOUS: dict[str, Any] = {
@@ -39,7 +39,7 @@ PREVIOUS_02: dict[str, Any] = {
 }
 
 CASES: tuple[Case, ...] = (
-    Case(name="loopback", conf=conf("loopback")),
+    Case(name="loopback", conf=conf("loopback"), steps=DELETED_TWICE),
     Case(name="loopback-any-ifname", conf=conf("loopback"), steps=life(ifname="eth7")),
     Case(name="loopback-up-before", conf=conf("loopback"), pod="ip link set lo up"),
     Case(name="loopback-further-own-address", conf=conf("loopback"), pod="ip addr add 127.0.0.2/8 dev lo"),

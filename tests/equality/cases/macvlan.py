@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.equality.case import RUN, Case, add, check, delete, life
+from tests.equality.case import DELETED_TWICE, RUN, Case, add, check, delete, life
 from tests.equality.cases.parts import DUAL, FAMILIES, RESOLV_CONF, SUBNET4, V4, conf, host_local
 
 MAC, MAC2, MAC3 = "02:11:22:33:44:55", "02:11:22:33:44:66", "02:11:22:33:44:77"
@@ -22,7 +22,10 @@ def macvlan(**keys: Any) -> dict[str, Any]:
 
 CASES: tuple[Case, ...] = (
     Case(name="macvlan-l2", conf=macvlan(), host=MASTER),
-    *(Case(name=f"macvlan-{name}", conf=macvlan(ipam=ipam), host=MASTER) for name, ipam in FAMILIES.items()),
+    *(
+        Case(name=f"macvlan-{name}", conf=macvlan(ipam=ipam), host=MASTER, steps=DELETED_TWICE)
+        for name, ipam in FAMILIES.items()
+    ),
     *(
         Case(name=f"macvlan-{mode}", conf=macvlan(mode=mode, ipam=V4), host=MASTER)
         for mode in ("bridge", "private", "vepa", "passthru")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.equality.case import RUN, Case, add, check, delete, life
+from tests.equality.case import DELETED_TWICE, RUN, Case, add, check, delete, life
 from tests.equality.cases.parts import (
     DUAL,
     FAMILIES,
@@ -25,7 +25,7 @@ def ptp(**keys: Any) -> dict[str, Any]:
 
 
 CASES: tuple[Case, ...] = (
-    *(Case(name=f"ptp-{name}", conf=ptp(ipam=ipam)) for name, ipam in FAMILIES.items()),
+    *(Case(name=f"ptp-{name}", conf=ptp(ipam=ipam), steps=DELETED_TWICE) for name, ipam in FAMILIES.items()),
     Case(name="ptp-mtu", conf=ptp(mtu=1400, ipam=DUAL)),
     Case(name="ptp-other-ifname", conf=ptp(ipam=V4), steps=life(ifname="net1")),
     Case(name="ptp-kernel-dad", conf=ptp(ipam=V6), kernel_dad=True),
@@ -58,7 +58,11 @@ CASES: tuple[Case, ...] = (
         files={"resolv.conf": RESOLV_CONF},
     ),
     *(
-        Case(name=f"ptp-masquerade-{backend}-{name}", conf=ptp(ipMasq=True, ipMasqBackend=backend, ipam=ipam))
+        Case(
+            name=f"ptp-masquerade-{backend}-{name}",
+            conf=ptp(ipMasq=True, ipMasqBackend=backend, ipam=ipam),
+            steps=DELETED_TWICE,
+        )
         for backend in ("iptables", "nftables")
         for name, ipam in FAMILIES.items()
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.equality.case import Case, Step, add, check, delete, life
+from tests.equality.case import DELETED_TWICE, Case, Step, add, check, delete, life
 from tests.equality.cases.parts import conf
 from tests.equality.cases.parts import static as ipam_of
 
@@ -31,7 +31,7 @@ def row(
 CASES: tuple[Case, ...] = (
     row("v4", FOUR),
     row("v6", SIX),
-    row("dual", FOUR, SIX),
+    row("dual", FOUR, SIX, steps=DELETED_TWICE),
     row("no-gateway", "10.7.7.7/24", "fd77::7/64"),
     row("mapped-address", "::ffff:10.7.7.7/120"),
     row("v6-in-capitals", "FD77:0:0:0::0007/64"),
