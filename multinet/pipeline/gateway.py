@@ -17,7 +17,7 @@ from ipaddress import ip_interface
 
 from multinet.cni.types import IP, Result, Route
 from multinet.delegate.invoke import Scene
-from multinet.errors import InvalidConfig, NotFound
+from multinet.errors import InvalidConfig, NotFound, inside
 from multinet.kernel import links, routes
 from multinet.plan import Attachment
 
@@ -92,8 +92,9 @@ def add_defaults(scene: Scene, attachment: Attachment, gateways: Sequence[IP]) -
             hint="leave 'default-route' at a network with an interface",
         ) from error
     for place, gateway in enumerate(gateways):
-        dst = EVERYWHERE[gateway.version]
-        net.request(routes.add(dst, gw=gateway, oif=link.index, priority=metric(place)))
+        with inside(f"{attachment.network}.default-route[{place}]"):
+            dst = EVERYWHERE[gateway.version]
+            net.request(routes.add(dst, gw=gateway, oif=link, priority=metric(place)))
 
 
 def metric(place: int) -> int:

@@ -89,7 +89,10 @@ class Attachments:
         except OSError as error:
             raise IOFailure(f"could not read {file}: {error.strerror}") from error
         try:
-            return from_json(data)
+            record = from_json(data)
+            if file != self._file(record.plan.container_id, record.plan.ifname):
+                raise DecodingFailure("the record is damaged: it is of another sandbox than its name says")
+            return record
         except OtherVersion:
             raise
         except DecodingFailure as error:

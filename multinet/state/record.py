@@ -11,7 +11,7 @@ from multinet.cni.netconf import NetConfList
 from multinet.cni.types import Result
 from multinet.cni.versions import CURRENT
 from multinet.cni.wire import result_from_json, result_to_dict
-from multinet.errors import DecodingFailure
+from multinet.errors import DecodingFailure, MultinetError
 from multinet.plan import Attachment, Phase, Plan, Pod, Record
 
 VERSION = 1
@@ -66,8 +66,12 @@ def from_json(data: bytes) -> Record:
         return Record(
             plan=plan, phase=Phase(document["phase"]), boot_id=_text(document["bootID"]), results=results
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DecodingFailure(f"the record is damaged: {type(error).__name__}: {error}") from error
+    except OtherVersion:
+        raise
+    except MultinetError as error:
+        raise DecodingFailure(f"the record is damaged: {error.sentence}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DecodingFailure("the record is damaged", details=f"{type(error).__name__}: {error}") from error
 
 
 def _text(value: object) -> str:

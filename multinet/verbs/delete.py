@@ -5,9 +5,9 @@ from __future__ import annotations
 from multinet import log
 from multinet.cni.request import Request
 from multinet.delegate.invoke import Scene
-from multinet.errors import DecodingFailure
+from multinet.errors import DecodingFailure, MultinetError
 from multinet.pipeline import chain, reverse
-from multinet.plan import Phase, Record
+from multinet.plan import Phase, Plan, Record
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
 
@@ -41,4 +41,15 @@ def recall(request: Request, node: Node) -> Record | None:
         return node.records.find(request.container_id, request.ifname)
     except DecodingFailure as error:
         log.warn("record damaged", error=str(error), container=request.container_id)
-        return Record(plan=plan_for(request, node), phase=Phase.INTENDED, boot_id=node.boot_id)
+        return Record(plan=guess(request, node), phase=Phase.INTENDED, boot_id=node.boot_id)
+
+
+def guess(request: Request, node: Node) -> Plan:
+    """What an ADD would make today. Where it could make nothing (a definition has vanished meanwhile), the
+    cluster's own networks: the links all go by their group, and further addresses wait for GC.
+    """
+    try:
+        return plan_for(request, node)
+    except MultinetError as error:
+        log.warn("no plan without the record", error=str(error), container=request.container_id)
+        return plan_for(request, node, ask_the_pod=False)

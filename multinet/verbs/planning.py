@@ -20,9 +20,12 @@ def pod_of(request: Request, node: Node) -> Pod | None:
     return node.cluster.pod(namespace, name, request.args.get("K8S_POD_UID"))
 
 
-def plan_for(request: Request, node: Node) -> Plan:
-    """Raises the first thing that is wrong with what the pod asks for."""
-    pod = pod_of(request, node)
+def plan_for(request: Request, node: Node, *, ask_the_pod: bool = True) -> Plan:
+    """Raises the first thing that is wrong with what the pod asks for.
+
+    ``ask_the_pod`` False: what a container without a pod gets, the cluster's own networks.
+    """
+    pod = pod_of(request, node) if ask_the_pod else None
     asked = Asked(
         container_id=request.container_id,
         ifname=request.ifname,

@@ -89,13 +89,14 @@ class Node:
 
     def ask(self, command: str, sandbox: Netns | str = "", **told: Any) -> tuple[int, bytes]:
         """What the runtime gets: exit status and stdout. ``told``: pod, container, ifname, version, conf."""
+        namespace, pod = told.get("namespace", "default"), told.get("pod", "cart")
         env = {
             "CNI_COMMAND": command,
             "CNI_CONTAINERID": told.get("container", "c1"),
             "CNI_NETNS": sandbox if isinstance(sandbox, str) else sandbox.path,
             "CNI_IFNAME": told.get("ifname", "eth0"),
             "CNI_PATH": str(self.folder / "bin"),
-            "CNI_ARGS": f"K8S_POD_NAMESPACE={told.get('namespace', 'default')};K8S_POD_NAME={told.get('pod', 'cart')}",
+            "CNI_ARGS": f"K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={pod}",
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         }
         conf = self._placed(
@@ -179,9 +180,3 @@ class Node:
     def _write(self, name: str, document: Mapping[str, Any]) -> None:
         (self.folder / "cluster").mkdir(exist_ok=True)
         (self.folder / "cluster" / name).write_text(json.dumps(document))
-
-
-def defaults(sandbox: Netns, family: int = 4) -> list[tuple[str, str, int]]:
-    """The kernel's default routes: gateway, interface, metric."""
-    found = sandbox.json("ip", f"-{family}", "-j", "route", "show", "default")
-    return sorted((route["gateway"], route["dev"], route.get("metric", 0)) for route in found)

@@ -139,7 +139,17 @@ def damage_by_another_document(data: bytes) -> bytes:
     return b"{}"
 
 
-DAMAGES = (damage_by_cutting, damage_by_a_bit, damage_by_nothing_left, damage_by_another_document)
+def damage_to_a_configuration(data: bytes) -> bytes:
+    return data.replace(b'"plugins"', b'"plugin s"')
+
+
+DAMAGES = (
+    damage_to_a_configuration,
+    damage_by_cutting,
+    damage_by_a_bit,
+    damage_by_nothing_left,
+    damage_by_another_document,
+)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -166,6 +176,18 @@ def test_a_damaged_record_is_put_aside_and_del_still_clears(
         [],
     )
     assert (node.folder / "state" / "damaged" / "c1@eth0.json").read_bytes() == broken
+
+
+def test_a_pod_ends_though_its_record_and_its_definition_are_lost(node: Node, pod: Netns) -> None:
+    """Its links and its first address go now, what it had of the vanished network goes with GC."""
+    node.add(pod)
+    (node.folder / "state" / "sandboxes" / "c1@eth0.json").write_text("{")
+    node.undefine("net-a")
+
+    node.do("DEL", pod)
+
+    assert (pod.links(), node.addresses("cluster"), node.records()) == ([], {}, [])
+    assert list(node.addresses("net-a").values()) == ["c1 net1"]
 
 
 def test_an_add_over_a_damaged_record_clears_first(node: Node, pod: Netns) -> None:

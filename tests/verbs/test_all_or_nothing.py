@@ -92,7 +92,7 @@ def test_links_are_undone_newest_first(node: Node, pod: Netns) -> None:
         "msg": 'default/bad[macvlan]: the master "not-there" was not found: Link not found',
         "details": "correct the key 'master', or make that link on this node",
     }
-    removed = [step for step in taken if "delete" in step or step.startswith("remove") and "@" in step]
+    removed = [step for step in taken if "delete" in step or (step.startswith("remove") and "@" in step)]
     order = [word for step in removed for word in ("net2", "net1", "eth0", "c1@eth0.json") if word in step]
     assert list(dict.fromkeys(order)) == ["net2", "net1", "eth0", "c1@eth0.json"]
     assert pod.links() == []

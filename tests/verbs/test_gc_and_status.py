@@ -52,7 +52,7 @@ def test_gc_leaves_alone_who_has_the_forgotten_ones_path_now(
     node: Node, two: tuple[Netns, Netns], netns: Callable[..., Netns]
 ) -> None:
     """Paths such as /proc/<pid>/ns/net are used again."""
-    first, second = two
+    first, _ = two
     node.host.run("ip", "netns", "delete", first.name)
     until(lambda: len([link for link in node.host.links() if link.startswith("veth")]) == 2)
     node.host.run("ip", "netns", "add", first.name)
