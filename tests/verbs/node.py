@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from multinet.__main__ import serve
 from tests.faults import facts
 from tests.support.netns import Netns
-
-T = TypeVar("T")
+from tests.support.plugins import within
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 STATUS = "k8s.v1.cni.cncf.io/network-status"
 DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
-
-
-def within(namespace: Netns, do: Callable[[], T]) -> T:
-    """Do something in a thread of its own that lives in the namespace, as does whatever it starts."""
-
-    def there() -> T:
-        with open(namespace.path) as file:
-            assert ctypes.CDLL(None).setns(file.fileno(), 0x40000000) == 0
-        return do()
-
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(there).result()
 
 
 def host_local(*subnets: str, **more: Any) -> dict[str, Any]:
