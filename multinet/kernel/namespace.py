@@ -45,13 +45,14 @@ else:
 class Namespace:
     """A network namespace, by an open file of it. Who opens one closes it; one thread uses it at a time."""
 
-    __slots__ = ("_rtnl", "fd", "path")
+    __slots__ = ("_identity", "_rtnl", "fd", "path")
 
     def __init__(self, fd: int, path: str = "") -> None:
         """Take over ``fd``, a file of a network namespace."""
         self.fd = fd
         self.path = path
         self._rtnl: Rtnl | None = None
+        self._identity: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -101,8 +102,10 @@ class Namespace:
     @property
     def identity(self) -> tuple[int, int]:
         """Device and inode: equal for two files of one namespace, whatever their paths."""
-        status = os.fstat(self.fd)
-        return status.st_dev, status.st_ino
+        if self._identity is None:
+            status = os.fstat(self.fd)
+            self._identity = status.st_dev, status.st_ino
+        return self._identity
 
     def same_as(self, other: Namespace) -> bool:
         return self.identity == other.identity
@@ -120,10 +123,11 @@ class Namespace:
         A thread that can't come back would do the next pod's work in this pod's namespace, so then the
         process ends. One that is there already stays, and needs no right to go anywhere.
         """
+        here = os.stat(HERE)
+        if (here.st_dev, here.st_ino) == self.identity:
+            return open_something()
         home = os.open(HERE, _OPEN)
         try:
-            if os.path.sameopenfile(home, self.fd):
-                return open_something()
             try:
                 self._enter()
                 return open_something()
