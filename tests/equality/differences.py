@@ -1,6 +1,8 @@
-"""Where ours is meant to leave something else than the reference: every place, what either leaves there, and why.
+"""Where ours is meant to leave something else than the reference: every place, what either leaves there,
+and why.
 
-The comparison takes away exactly these. D-n are the defects of the reference that the delegates' READMEs speak of.
+The comparison takes away exactly these. D-n are the defects of the reference that the delegates' READMEs
+speak of.
 """
 
 from __future__ import annotations
@@ -103,6 +105,28 @@ DIFFERENCES: tuple[Difference, ...] = (
         cases=("ptp-static-gateway-outside",),
         verbs=("ADD", "CHECK"),
     ),
+    *kept(
+        "every subnet of the attachment is spared before the rest is masqueraded, and not only the first",
+        ("host / iptables / nat / CNI-* / rules / ?", ANYTHING, ANYTHING),
+        ("host / nft / ip nat / CNI-* / rules / ? / expr / *", WHATEVER, WHATEVER),
+        cases=("bridge-masquerade-iptables-two-subnets",),
+        verbs=("ADD", "CHECK"),
+    ),
+    *kept(
+        "the spoof checks of net1 and of net1-mac have chains of their own",
+        ("host / nft / bridge nat / *", WHATEVER, WHATEVER),
+        cases=("bridge-macspoofchk-names-that-clash",),
+        verbs=("ADD", "DEL"),
+    ),
+    *(
+        kept(why, ("*", WHATEVER, WHATEVER), cases=(case,))[0]
+        for case, why in {
+            "host-local-start-is-broadcast": "the reference walks out of a subnet whose broadcast is its start",
+            "host-local-route-without-destination": "the reference hands a route on whose destination is <nil>",
+            "static-route-without-destination": "the same",
+            "static-runtime-over-unreadable": "what is replaced by something else is not read",
+        }.items()
+    ),
     # --- CHECK ---
     *kept(
         "D-7: a bridge without IPAM is checked without IPAM",
@@ -131,6 +155,13 @@ DIFFERENCES: tuple[Difference, ...] = (
         cases=("static-check-other-address",),
         verbs=("CHECK",),
     ),
+    *kept(
+        "only files in the network's own folder are reservations, and none in folders in it",
+        ("exit", 0, 1),
+        ("code", ABSENT, 999),
+        ("files / *10.1.2.77", ABSENT, ANYTHING),
+        cases=("host-local-file-in-folder",),
+    ),
     # --- DEL ---
     *kept(
         "a DEL that finds no folder makes none",
@@ -151,7 +182,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("host / iptables / *", ANYTHING, ABSENT),
         ("host / iptables", ABSENT, "{}"),
         ("host / nft / ip nat", ANYTHING, ABSENT),
-        cases=("*-masquerade-nftables-*", "bridge-everything", "*-refuses-masquerade-backend"),
+        cases=(
+            "*-masquerade-nftables-*",
+            "bridge-gc-nftables",
+            "bridge-everything",
+            "*-refuses-masquerade-backend",
+        ),
         seen="bridge-everything",
     ),
     *kept(
@@ -159,7 +195,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("host / ip6tables / *", ANYTHING, ABSENT),
         ("host / ip6tables", ABSENT, "{}"),
         ("host / nft / ip6 nat", ANYTHING, ABSENT),
-        cases=("*-masquerade-nftables-*", "bridge-everything"),
+        cases=("*-masquerade-nftables-*", "bridge-gc-nftables", "bridge-everything"),
         seen="bridge-everything",
     ),
     *kept(
@@ -192,10 +228,42 @@ DIFFERENCES: tuple[Difference, ...] = (
         verbs=("DEL",),
     ),
     *kept(
+        "a chain with two jumps to it goes with the second; the reference complains that it can't delete it before",
+        ("exit", 1, 0),
+        cases=("bridge-masquerade-iptables-two-subnets",),
+        verbs=("DEL",),
+    ),
+    *kept(
+        "very old files are only taken where there are none of today's, with two range sets too",
+        ("files / /run/case/addresses/net/10.1.2.77", ABSENT, ANYTHING),
+        cases=("host-local-old-file-and-new-in-two-sets",),
+        verbs=("DEL",),
+    ),
+    *kept(
         "D-25: DEL does not mind an argument that it does not know",
         ("exit", 1, 0),
         cases=("bridge-delete-unknown-args",),
         verbs=("DEL",),
+    ),
+    *kept(
+        "D-19: GC gives back the addresses of attachments that are not valid any more",
+        ("files / /run/case/addresses/net/10.1.2.2", ANYTHING, ABSENT),
+        ("files / /run/case/addresses/net/fd12:5::2", ANYTHING, ABSENT),
+        cases=("host-local-gc-releases", "bridge-gc-*"),
+        verbs=("GC",),
+    ),
+    *kept(
+        "D-19: and ends their masquerading",
+        ("host / nft / inet cni_plugins_masquerade / masq_checks / rules / *", ANYTHING, ABSENT),
+        cases=("bridge-gc-nftables",),
+        verbs=("GC",),
+    ),
+    *kept(
+        "D-19: that of iptables, too",
+        ("host / iptables / nat / *", ANYTHING, ABSENT),
+        ("host / nft / ip nat / *", ANYTHING, ABSENT),
+        cases=("bridge-gc-iptables",),
+        verbs=("GC",),
     ),
     # --- after what is refused ---
     *kept(
@@ -245,8 +313,9 @@ CLEARED_UP: Mapping[str, str] = {
     "macvlan-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",
     "loopback-refuses-other-address": LATE,
 }
-"""Cases in which the reference leaves something behind when it refuses an ADD, and ours nothing: there, ours is
-compared with what was before, and not with the reference. The DEL that follows is compared as ever."""
+"""Cases in which the reference leaves something behind when it refuses an ADD, and ours nothing: there,
+ours is compared with what was before, and not with the reference. The DEL that follows is compared as
+ever."""
 
 STAYS: Mapping[str, str] = {
     "host / *br0*": "a bridge stays, as it does after DEL: others may be using it already",

@@ -175,6 +175,21 @@ def _by(*keys: str) -> Callable[[list[Mapping[str, Any]]], Any]:
     return shape
 
 
+def _links(entries: list[Mapping[str, Any]]) -> Any:
+    """Links by their names. Whether a bridge with carrier says UP or still UNKNOWN, which means the same, is a race:
+    a port that is up before the kernel got round to noticing its carrier changes nothing, so nothing is noticed."""
+    return _by("ifname")(
+        [
+            {**link, "operstate": "UP"}
+            if link.get("operstate") == "UNKNOWN"
+            and "LOWER_UP" in link["flags"]
+            and link.get("linkinfo", {}).get("info_kind") == "bridge"
+            else link
+            for link in entries
+        ]
+    )
+
+
 def _by_table(entries: list[Mapping[str, Any]]) -> Any:
     """nft's flat list as tables, each with its chains, each with its rules in their order."""
     found: dict[str, Any] = {}
@@ -212,8 +227,8 @@ def _by_chain(lines: list[str]) -> Any:
 
 
 SHAPES: Mapping[str, Callable[[Any], Any]] = {
-    "link": _by("ifname"),
-    "addr": _by("ifname"),
+    "link": _links,
+    "addr": _links,
     "route": _by("table", "type", "dst", "metric", "dev"),
     "rule": _by("priority"),
     "rule6": _by("priority"),

@@ -86,6 +86,12 @@ CASES: tuple[Case, ...] = (
     Case(name="bridge-macspoofchk", conf=bridge(macspoofchk=True, ipam=V4)),
     Case(name="bridge-macspoofchk-l2", conf=bridge(macspoofchk=True), steps=(add(), delete(), delete())),
     two("bridge-macspoofchk-two", bridge(macspoofchk=True, ipam=V4), host=OWN_MAC),
+    Case(
+        name="bridge-macspoofchk-names-that-clash",
+        conf=bridge(macspoofchk=True),
+        host=OWN_MAC,
+        steps=(add(ifname="net1"), add(ifname="net1-mac"), delete(ifname="net1"), delete(ifname="net1-mac")),
+    ),
     # Each source of a MAC, and which of them is heard last.
     Case(
         name="bridge-mac-runtime",

@@ -117,6 +117,14 @@ CASES: tuple[Case, ...] = (
         conf=bridge(ipMasq=True, ipMasqBackend="iptables", ipam=V4),
         host="iptables -t nat -A POSTROUTING -s 172.16.0.0/12 -j MASQUERADE; iptables -A FORWARD -j ACCEPT",
     ),
+    *(
+        Case(
+            name=f"bridge-masquerade-{backend}-two-subnets",
+            conf=bridge(ipMasq=True, ipMasqBackend=backend, ipam=host_local(SUBNET4, SECOND4, SUBNET6)),
+            fails=fails,
+        )
+        for backend, fails in (("iptables", (3,)), ("nftables", ()))
+    ),
     # The namespace is gone when DEL comes; and one network twice in a pod.
     *(
         Case(

@@ -11,6 +11,7 @@ from tests.equality.cases.parts import RESOLV_CONF, SECOND4, SUBNET4, SUBNET6, c
 NETNS = "/run/netns/c1"
 FOLDER = "addresses/net"
 TINY = {"subnet": "10.1.2.0/29", "rangeStart": "10.1.2.3", "rangeEnd": "10.1.2.4"}
+TINY_NEXT = {"subnet": "10.1.3.0/29", "rangeStart": "10.1.3.3", "rangeEnd": "10.1.3.4"}
 
 
 def ipam(*subnets: Any, version: str = "1.1.0", **keys: Any) -> dict[str, Any]:
@@ -225,6 +226,44 @@ CASES: tuple[Case, ...] = (
     row("any-file-of-ours", SUBNET4, files={f"{FOLDER}/note": "id-c1\r\neth0"}, steps=(check(), delete())),
     row("delete-nothing", SUBNET4, steps=(delete(), check(), delete(netns="")), fails=(2,)),
     row("delete-with-other-ranges", SUBNET4, steps=(add(), delete(conf=ipam(SECOND4)))),
+    # Where the two differ, for reasons.
+    row(
+        "refused-later-set",
+        SUBNET4,
+        TINY_NEXT,
+        files={f"{FOLDER}/10.1.3.3": "other\r\neth0", f"{FOLDER}/10.1.3.4": "other\r\neth0"},
+        steps=(add(args="IP=10.1.2.9"), check(), delete()),
+        fails=(1, 2),
+    ),
+    row(
+        "asked-several-in-a-set",
+        SUBNET4,
+        steps=(add(args="IP=10.1.2.9"), delete()),
+        args={"cni": {"ips": ["10.1.2.8"]}},
+        fails=(1,),
+    ),
+    row("start-is-broadcast", {"subnet": "10.1.2.0/29", "rangeStart": "10.1.2.7"}, steps=(add(),)),
+    row("route-without-destination", SUBNET4, ipam_routes=[{"gw": "10.1.2.7"}], steps=(add(),)),
+    row(
+        "old-file-and-new-in-two-sets",
+        SUBNET4,
+        SECOND4,
+        files={f"{FOLDER}/10.1.2.77": "id-c1", f"{FOLDER}/10.1.2.78": "id-c1\r\neth0"},
+        steps=(check(), delete()),
+    ),
+    row(
+        "file-in-folder",
+        SUBNET4,
+        files={f"{FOLDER}/old/10.1.2.77": "id-c1\r\neth0"},
+        steps=(check(), delete()),
+    ),
+    row(
+        "empty-file",
+        {"subnet": "10.1.2.0/30", "gateway": "10.1.2.1"},
+        files={f"{FOLDER}/10.1.2.2": ""},
+        steps=(add(), delete()),
+        fails=(1,),
+    ),
     row(
         "capital-keys",
         SUBNET4,

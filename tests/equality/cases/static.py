@@ -63,6 +63,15 @@ CASES: tuple[Case, ...] = (
         args={"cni": {"ips": ["10.8.8.8/24"]}},
         runtimeConfig={"ips": ["10.8.8.9/24", "fd88::9/64"]},
     ),
+    row(
+        "runtime-over-unreadable",
+        FOUR,
+        args={"cni": {"ips": ["x"]}},
+        runtimeConfig={"ips": ["10.8.8.9/24"]},
+        steps=(add(),),
+        fails=(1,),
+    ),
+    row("route-without-destination", FOUR, ipam={"routes": [{"gw": "10.7.7.9"}]}, steps=(add(),)),
     row("cni-args-ip", steps=life(args="IP=10.8.8.8/24,fd88::8/64")),
     row("cni-args-ip-and-gateway", steps=life(args="IP=10.8.8.8/24,fd88::8/64;GATEWAY=10.8.8.1,fd88::1")),
     row(

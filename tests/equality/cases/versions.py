@@ -80,6 +80,18 @@ CASES: tuple[Case, ...] = (
         )
         for type_, (given, host) in ALL.items()
     ),
+    *(
+        Case(
+            name=f"{given['type']}-gc-{name}",
+            conf=given,
+            steps=(add(), Step(verb="GC", conf={**given, "cni.dev/valid-attachments": []}), delete()),
+        )
+        for name, given in {
+            "releases": conf("host-local", ipam=host_local(SUBNET4, SUBNET6)),
+            "nftables": bridge(ipMasq=True, ipMasqBackend="nftables", macspoofchk=True, ipam=DUAL),
+            "iptables": bridge(ipMasq=True, ipMasqBackend="iptables", ipam=V4),
+        }.items()
+    ),
     # Only one address a family can be told before 0.3.0, and none of IPv4 is none at all.
     Case(name="bridge-v6-in-0.2.0", conf=bridge(version="0.2.0", ipam=V6)),
     Case(name="macvlan-v6-in-0.1.0", conf=macvlan(version="0.1.0", ipam=V6), host=MASTER),
