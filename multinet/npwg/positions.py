@@ -39,7 +39,7 @@ _WORD = re.compile(
     r"(?:(true)|(false)|(null)|(-?(?:0|[1-9][0-9]*+))(\.[0-9]++)?([eE][-+]?[0-9]++)?)(?![\w.+-])"
 )
 _STRING = re.compile(
-    r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+',
+    r'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*',
 )
 _OTHER_QUOTES = "'`\u2018\u2019\u201c\u201d"
 _HALF_PAIR = re.compile("[\ud800-\udfff]")

@@ -71,6 +71,7 @@ def test_every_value_and_key_knows_its_place() -> None:
         ('{"a": 1, ^"a": 2}', 'the key "a" is given twice'),
         ("[^\u201ca\u201d]", "expected a value: JSON quotes with '\"' only"),
         ('[^"a]', "this string has no end: expected a closing '\"'"),
+        (r'["a^\u""001f"]', r"expected an escape that JSON knows: \" \\ \/ \b \f \n \r \t \uXXXX"),
         (r'["a^\x"]', r"expected an escape that JSON knows: \" \\ \/ \b \f \n \r \t \uXXXX"),
         ('["a^\nb"]', r"a string can't hold a control character: write \n for a line break, \t for a tab"),
         (r'[^"\ud800"]', "this string holds half of a surrogate pair, which is no character"),
