@@ -29,7 +29,7 @@ from world import World  # noqa: E402
 PROGRAMS = ROOT / ".cache" / "peers"
 FLOOR = ROOT / ".cache" / "c" / "add"
 
-ROUNDS = 6
+ROUNDS = 10
 BLOCK = 16
 WARM_UP = 16
 AT_ONCE = 16
