@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +63,22 @@ def of_files(*roots: Path, without: tuple[Path, ...]) -> dict[str, str]:
 def unsettled() -> list[str]:
     """What is still on its way in the calling thread's namespace: a carrier not yet noticed, an address not yet
     tested for a duplicate."""
-    links, addresses = _jsons(["ip", "-j", "-batch", "-"], "link show\naddr show\n")
-    return [
-        f"{link['ifname']}: carrier"
-        for link in links
-        if "UP" in link["flags"] and ("LOWER_UP" in link["flags"]) is ("NO-CARRIER" in link["flags"])
-    ] + [
+    links, addresses = _jsons(["ip", "-d", "-j", "-batch", "-"], "link show\naddr show\n")
+    return [f"{link['ifname']}: carrier" for link in links if _carrier_unnoticed(link)] + [
         f"{link['ifname']}: {address['local']}"
         for link in addresses
         for address in link["addr_info"]
         if address.get("tentative") and not address.get("dadfailed") and "LOWER_UP" in link["flags"]
     ]
+
+
+def _carrier_unnoticed(link: Mapping[str, Any]) -> bool:
+    if "UP" not in link["flags"]:
+        return False
+    carrier = "LOWER_UP" in link["flags"]
+    if carrier and link["operstate"] == "UNKNOWN":  # a bridge may stay so: see ``normal``
+        return link.get("linkinfo", {}).get("info_kind") in ("veth", "macvlan")
+    return carrier is ("NO-CARRIER" in link["flags"])
 
 
 def _jsons(argv: list[str], text: str = "") -> list[Any]:
