@@ -192,7 +192,8 @@ def raise_together(failures: Sequence[MultinetError]) -> None:
     """Raise the first of several, with the others as notes; return when there is none."""
     if failures:
         for other in failures[1:]:
-            failures[0].add_note(str(other))
+            for words in (str(other), *getattr(other, "__notes__", ())):
+                failures[0].add_note(words)
         raise failures[0]
 
 

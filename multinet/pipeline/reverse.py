@@ -10,12 +10,12 @@ nothing uses them any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 
+from multinet import log
 from multinet.cni.types import Result
 from multinet.delegate.invoke import Plugin, Scene
-from multinet.errors import MultinetError, NotFound, raise_together
+from multinet.errors import KernelError, MultinetError, NotFound, raise_together
 from multinet.kernel import links
 from multinet.pipeline import at
 from multinet.pipeline.chain import Chain
@@ -32,7 +32,7 @@ def delete(chains: Sequence[Chain], recorded: Mapping[str, Result], scene: Scene
         if _each(chain, above, recorded, scene, failures) and below:
             later.append((chain, below))
     if scene.sandbox is not None and later:
-        _attempt(failures, partial(delete_group, scene))
+        delete_group(scene)
     for chain, below in later:
         _each(chain, below, recorded, scene, failures)
     raise_together(failures)
@@ -52,9 +52,16 @@ def split(chain: Chain) -> tuple[list[Plugin], list[Plugin]]:
 
 
 def delete_group(scene: Scene) -> None:
+    """Never in the way: a refusal (somebody put a real device into the group, or ``lo``, as a pod with the
+    right to can) only means that the links go one by one, each by its delegate.
+    """
     assert scene.sandbox is not None
-    with suppress(NotFound):  # nothing of ours is left in it
+    try:
         scene.sandbox.rtnl.request(links.delete_group(scene.group))
+    except NotFound:
+        pass  # nothing of ours is left in it
+    except KernelError as error:
+        log.warn("links not deleted together", error=str(error), container=scene.container_id)
 
 
 def _each(

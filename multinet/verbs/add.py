@@ -14,7 +14,7 @@ from multinet.pipeline import chain
 from multinet.plan import Attachment, Outcome, Phase, Plan, Record
 from multinet.report.aggregate import aggregate
 from multinet.report.network_status import network_status
-from multinet.verbs.delete import recall, take_back
+from multinet.verbs.delete import recall, scene_of, take_back
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
 
@@ -76,7 +76,11 @@ def what_stands(request: Request, plan: Plan, scene: Scene, node: Node) -> tuple
         return None
     if record.phase is Phase.DONE and record.plan == plan and stands(record, scene):
         return tuple(outcome(one, record.results[one.ifname], node) for one in plan.attachments)
-    take_back(record, scene, node)
+    if record.plan.netns == request.netns:
+        take_back(record, scene, node)
+    else:
+        with scene_of(record, request, node) as there:
+            take_back(record, there, node)
     return None
 
 

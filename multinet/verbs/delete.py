@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
 from multinet import log
-from multinet.cni.request import Request
+from multinet.cni.request import Request, Verb
 from multinet.delegate.invoke import Scene
-from multinet.errors import DecodingFailure, MultinetError
+from multinet.errors import DecodingFailure, InvalidNetns, MultinetError, raise_together
+from multinet.kernel import links
 from multinet.pipeline import chain, reverse
 from multinet.plan import Phase, Plan, Record
 from multinet.verbs.node import Node
@@ -25,12 +30,59 @@ def delete(request: Request, node: Node) -> None:
 
 
 def take_back(record: Record, scene: Scene, node: Node) -> None:
-    """Undo an ADD, whole or half. The record goes last."""
+    """Undo an ADD, whole or half. The record goes last.
+
+    A network whose plugins are not to be found today keeps the record, but stands in no other's way.
+    """
     plan = record.plan
-    chains = [chain.read(attachment, node.find_delegate, lenient=True) for attachment in plan.attachments]
-    reverse.delete(chains, record.results, scene)
+    failures: list[MultinetError] = []
+    chains = []
+    for attachment in plan.attachments:
+        try:
+            chains.append(chain.read(attachment, node.find_delegate, lenient=True))
+        except MultinetError as error:
+            failures.append(error)
+    try:
+        reverse.delete(chains, record.results, scene)
+    except MultinetError as error:
+        failures.append(error)
+    raise_together(failures)
     node.device_info.remove(plan)
     node.records.forget(plan.container_id, plan.ifname)
+
+
+@contextmanager
+def scene_of(record: Record, request: Request, node: Node) -> Iterator[Scene]:
+    """Where a record's ADD took place, for requests that name no namespace, or another one.
+
+    What is at that path by now may be another container's: it is only touched, and only told to executables,
+    when it holds something of this record.
+    """
+    plan = record.plan
+    its_del = replace(
+        request, verb=Verb.DEL, container_id=plan.container_id, ifname=plan.ifname, netns=plan.netns
+    )
+    with ExitStack() as stack:
+        try:
+            scene = stack.enter_context(node.open_scene(its_del))
+        except InvalidNetns:  # the path leads to something else now, perhaps to the host
+            scene = stack.enter_context(node.open_scene(replace(its_del, netns="")))
+        yield scene if is_its_own(record, scene) else replace(scene, sandbox=None, netns="")
+
+
+def is_its_own(record: Record, scene: Scene) -> bool:
+    """Is there a link that we made for it, or one that another plugin made, by name and MAC?"""
+    if scene.sandbox is None:
+        return False
+    made = {
+        (interface.name, interface.mac.lower())
+        for result in record.results.values()
+        for interface in result.interfaces
+        if interface.sandbox and interface.name != "lo"
+    }
+    return any(
+        link.group == scene.group or (link.name, link.mac) in made for link in links.dump(scene.sandbox.rtnl)
+    )
 
 
 def recall(request: Request, node: Node) -> Record | None:

@@ -6,18 +6,16 @@ of is told which attachments are left, so that IPAM and others can free what lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from multinet import log
-from multinet.cni.request import Request, Verb
-from multinet.delegate.invoke import Scene
+from multinet.cni.request import Request
 from multinet.errors import MultinetError, raise_together
-from multinet.kernel import links
 from multinet.pipeline import chain
-from multinet.plan import Attachment, Record
-from multinet.verbs.delete import take_back
+from multinet.plan import Attachment, Plan, Record
+from multinet.verbs.delete import scene_of, take_back
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
 
@@ -33,10 +31,25 @@ def gc(request: Request, node: Node) -> None:
         return  # nobody said what is valid: then nothing is known to be stale
     failures: list[MultinetError] = []
     records = list(node.records.all())
-    kept = [record for record in records if (record.plan.container_id, record.plan.ifname) in valid]
+    kept = []
     for record in records:
-        if record not in kept:
-            _attempt(failures, partial(remove_stale, record, request, node))
+        if (record.plan.container_id, record.plan.ifname) in valid:
+            kept.append(record)
+        else:
+            _attempt(failures, partial(remove_stale, record.plan, request, node))
+    _attempt(failures, partial(tell_all, records, kept, valid, request, node))
+    raise_together(failures)
+
+
+def tell_all(
+    records: Sequence[Record],
+    kept: Sequence[Record],
+    valid: frozenset[tuple[str, str]],
+    request: Request,
+    node: Node,
+) -> None:
+    """Tell every network we know of which of its attachments are left."""
+    failures: list[MultinetError] = []
     strangers = {container for container, _ in valid} - {record.plan.container_id for record in kept}
     default = plan_for(request, node).attachments[0]
     for network in networks_of(records, default):
@@ -51,36 +64,18 @@ def gc(request: Request, node: Node) -> None:
             for attachment in record.plan.attachments
             if attachment.conflist.name == network.conflist.name
         }
-        everyone = ours | set(valid) if network.conflist.name == default.conflist.name else ours
+        everyone = ours | valid if network.conflist.name == default.conflist.name else ours
         _attempt(failures, partial(tell, network, everyone, request, node))
     raise_together(failures)
 
 
-def remove_stale(record: Record, request: Request, node: Node) -> None:
-    """The DEL that never came. What is at the namespace's path by now may be another container's: it is only
-    touched when it holds something of this record.
-    """
-    plan = record.plan
-    its_del = replace(
-        request, verb=Verb.DEL, container_id=plan.container_id, ifname=plan.ifname, netns=plan.netns
-    )
-    with node.records.lock(plan.container_id), node.open_scene(its_del) as scene:
-        take_back(record, scene if is_its_own(record, scene) else replace(scene, sandbox=None), node)
-
-
-def is_its_own(record: Record, scene: Scene) -> bool:
-    """Is there a link that we made for it, or one that another plugin made, by name and MAC?"""
-    if scene.sandbox is None:
-        return False
-    made = {
-        (interface.name, interface.mac.lower())
-        for result in record.results.values()
-        for interface in result.interfaces
-        if interface.sandbox and interface.name != "lo"
-    }
-    return any(
-        link.group == scene.group or (link.name, link.mac) in made for link in links.dump(scene.sandbox.rtnl)
-    )
+def remove_stale(stale: Plan, request: Request, node: Node) -> None:
+    """The DEL that never came; nothing when it has come meanwhile."""
+    with node.records.lock(stale.container_id):
+        record = node.records.find(stale.container_id, stale.ifname)
+        if record is not None:
+            with scene_of(record, request, node) as scene:
+                take_back(record, scene, node)
 
 
 def networks_of(records: Iterable[Record], default: Attachment) -> list[Attachment]:

@@ -225,3 +225,50 @@ def test_a_record_of_a_newer_multinet_is_told_and_del_still_ends_the_pod(node: N
     }
     node.do("DEL", pod)
     assert (pod.links(), node.addresses("cluster"), node.records()) == ([], {}, [])
+
+
+def test_an_add_into_another_namespace_takes_back_what_is_in_the_first(
+    node: Node, pod: Netns, netns: Callable[..., Netns]
+) -> None:
+    node.add(pod)
+    other = netns("other")
+
+    node.add(other)
+
+    assert (pod.links(), sorted(other.links())) == ([], ["eth0", "net1"])
+    assert list(node.addresses("net-a").values()) == ["c1 net1"]
+
+
+def test_del_clears_the_other_networks_when_a_plugin_is_no_longer_there(node: Node, pod: Netns) -> None:
+    node.add(pod)
+    record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
+    first, second = record.read_text().split('"network": "default/net-a"')
+    vanished = second.replace('"type": "bridge"', '"type": "vanished"')
+    record.write_text(f'{first}"network": "default/net-a"{vanished}')
+
+    assert node.refusal("DEL", pod) == {
+        "code": 7,
+        "msg": 'default/net-a[vanished]: failed to find plugin "vanished" in path [/opt/cni/bin $FOLDER/bin]',
+        "details": "install the executable on this node, or correct the configuration's 'type'",
+    }
+    assert (pod.links(), node.addresses("cluster"), node.records()) == ([], {}, ["c1@eth0.json"])
+
+    record.write_text(record.read_text().replace("vanished", "bridge"))
+    node.do("DEL", pod)
+    assert (node.addresses("net-a"), node.records()) == ({}, [])
+
+
+def test_a_pod_that_put_lo_into_the_group_of_its_links_still_ends(node: Node, pod: Netns) -> None:
+    """The kernel refuses to delete such a group, and whoever may set links up in the pod can make one."""
+    node.add(pod)
+    group = pod.json("ip", "-j", "-d", "link", "show", "eth0")[0]["group"]
+    pod.ip("link", "set", "lo", "group", group)
+
+    node.do("DEL", pod)
+
+    assert (pod.links(), node.addresses("cluster"), node.addresses("net-a"), node.records()) == (
+        [],
+        {},
+        {},
+        [],
+    )

@@ -64,6 +64,49 @@ def test_gc_leaves_alone_who_has_the_forgotten_ones_path_now(
     assert node.records() == ["c2@eth0.json"]
 
 
+def test_gc_does_not_send_executables_to_who_has_the_forgotten_ones_path_now(
+    node: Node, two: tuple[Netns, Netns]
+) -> None:
+    first, _ = two
+    program = node.folder / "bin" / "stranger"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\ncat > /dev/null\necho "$CNI_COMMAND $CNI_CONTAINERID [$CNI_NETNS]" >> {node.folder}/calls\n'
+    )
+    program.chmod(0o755)
+    record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
+    record.write_text(record.read_text().replace('"type": "bridge"', '"type": "stranger"'))
+    node.host.run("ip", "netns", "delete", first.name)
+    node.host.run("ip", "netns", "add", first.name)
+
+    node.gc(("c2", "eth0"))
+
+    dels = [line for line in (node.folder / "calls").read_text().splitlines() if line.startswith("DEL")]
+    assert dels == ["DEL c1 []", "DEL c1 []"]
+
+
+def test_gc_clears_one_whose_path_leads_to_the_host_by_now(node: Node, two: tuple[Netns, Netns]) -> None:
+    """A process id is used again, and so is /proc/<pid>/ns/net."""
+    first, _ = two
+    record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
+    record.write_text(record.read_text().replace(first.path, node.host.path))
+
+    node.gc(("c2", "eth0"))
+
+    assert (owners(node, "cluster"), node.records()) == (["c2 eth0"], ["c2@eth0.json"])
+
+
+def test_gc_clears_the_forgotten_though_the_cluster_network_is_broken(
+    node: Node, two: tuple[Netns, Netns]
+) -> None:
+    node.cluster["plugins"] = []
+
+    said = node.refusal("GC", conf={"cni.dev/valid-attachments": []})
+
+    assert said["msg"] == "delegates[0]: error parsing configuration list: no plugins in list"
+    assert (node.addresses("cluster"), node.addresses("net-a"), node.records()) == ({}, {}, [])
+
+
 def test_gc_of_everything(node: Node, two: tuple[Netns, Netns]) -> None:
     node.gc()
 
