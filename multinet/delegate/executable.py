@@ -7,12 +7,9 @@ own DEL) is pushed before it runs: "if ADD fails, call DEL".
 from __future__ import annotations
 
 import errno
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -25,6 +22,7 @@ from multinet.cni.types import Result
 from multinet.cni.versions import at_least
 from multinet.cni.wire import result_of_plugin
 from multinet.delegate.contract import Call, Delegate
+from multinet.delegate.process import TooMuch, exchange
 from multinet.delegate.undo import Undo
 from multinet.errors import DecodingFailure, InvalidConfig, MultinetError, PluginFailed, TryAgain, inside
 from multinet.steps import step
@@ -157,25 +155,17 @@ def run(type_: str, file: Path, env: Mapping[str, str], stdin: bytes) -> subproc
                 continue
             raise PluginFailed(f"could not start {file}: {error.strerror}", plugin_code=999) from error
     try:
-        stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
+        stdout, stderr = exchange(process, stdin, seconds=TIMEOUT_SECONDS, most=OUTPUT_BYTES)
     except subprocess.TimeoutExpired:
-        _kill(process)
         raise TryAgain(
             f"{type_} {env['CNI_COMMAND']} did not end within {TIMEOUT_SECONDS:.0f} seconds and was stopped",
             hint=f"look at what {file} waits for",
         ) from None
-    except BaseException:
-        _kill(process)
-        raise
-    if len(stdout) > OUTPUT_BYTES:
-        raise PluginFailed(f"{type_} printed {len(stdout)} bytes, more than a result can be", plugin_code=999)
+    except TooMuch:
+        raise PluginFailed(
+            f"{type_} printed more than {OUTPUT_BYTES} bytes, which no result needs", plugin_code=999
+        ) from None
     return subprocess.CompletedProcess([str(file)], process.returncode, stdout, stderr)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 def failure(type_: str, code: int, stdout: bytes, stderr: bytes) -> MultinetError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import Result
-from multinet.delegate import executable
+from multinet.delegate import executable, process
 from multinet.delegate.contract import Call
 from multinet.delegate.executable import Executable, Invocation
 from multinet.delegate.undo import Undo
@@ -163,7 +164,7 @@ def test_an_answer_that_is_no_result_is_refused_and_del_is_run(program: Program,
 def test_output_beyond_measure_is_refused(program: Program, monkeypatch: pytest.MonkeyPatch):
     with patched(monkeypatch, OUTPUT_BYTES=1000):
         error = failed(program("head -c 1001 /dev/zero"))
-    assert error.message == "mine printed 1001 bytes, more than a result can be"
+    assert error.message == "mine printed more than 1000 bytes, which no result needs"
 
 
 def test_one_that_does_not_end_is_stopped_with_all_it_started(
@@ -176,6 +177,41 @@ def test_one_that_does_not_end_is_stopped_with_all_it_started(
     assert (error.cni_code, error.message) == (11, "mine CHECK did not end within 0 seconds and was stopped")
     child = (tmp_path / "child").read_text().strip()
     until(lambda: not _alive(child), what="its child to end")
+
+
+def test_one_that_leaves_a_daemon_behind_has_ended_all_the_same(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The daemon holds its outputs open, and is in a session of its own where no signal for the group goes."""
+    one = program(f"setsid sh -c 'echo $$ > child; exec sleep 1000' & {ANSWER}")
+    monkeypatch.setattr(process, "LINGER_SECONDS", 0.1)
+    assert add(one).ips
+    child = until(lambda: (tmp_path / "child").read_text().strip(), what="the daemon to start")
+    assert _alive(child)
+    os.kill(int(child), signal.SIGKILL)
+    until(lambda: not _alive(child), what="the daemon to end")
+
+
+def test_one_that_hangs_with_a_daemon_behind_it_is_given_up_in_time(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    one = program("setsid sh -c 'echo $$ > child; exec sleep 1000' & sleep 1000")
+    with patched(monkeypatch, TIMEOUT_SECONDS=0.5):
+        assert isinstance(failed(one), TryAgain)
+    child = (tmp_path / "child").read_text().strip()
+    os.kill(int(child), signal.SIGKILL)
+    until(lambda: not _alive(child), what="the daemon to end")
+
+
+def test_what_it_started_may_print_for_a_moment_after_its_end(program: Program):
+    one = program(f"(sleep 0.1; {ANSWER}) &")
+    assert add(one).ips
+
+
+def test_output_without_end_is_cut_off_while_it_comes(program: Program, monkeypatch: pytest.MonkeyPatch):
+    with patched(monkeypatch, OUTPUT_BYTES=100_000):
+        error = failed(program("exec cat /dev/zero >&2"))
+    assert error.message == "mine printed more than 100000 bytes, which no result needs"
 
 
 def _alive(pid: str) -> bool:
