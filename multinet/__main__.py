@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from multinet import __version__, log
+from multinet import __version__, log, streams
 from multinet.cni import answer
 from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile, version_answer
@@ -93,13 +93,12 @@ OTHERS: Mapping[Verb, Callable[[Request, Node], None]] = {
 
 
 def main() -> int:
+    streams.claim()
     if not os.environ.get("CNI_COMMAND"):
         print(answer.about("multinet", __version__), file=sys.stderr)
         return 0
-    done = serve(os.environ, sys.stdin.buffer.read)
-    sys.stdout.buffer.write(done.stdout)
-    sys.stdout.buffer.flush()
-    return done.exit_code
+    done = serve(os.environ, streams.read)
+    return done.exit_code if streams.answer(done.stdout) else 1
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from structlog.contextvars import bind_contextvars, bound_contextvars, merge_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
 
 bind = bind_contextvars
 """Add to the line that the running verb will say at its end."""
@@ -30,9 +30,25 @@ def set_up(level: str = "info") -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: _Stderr(),
         cache_logger_on_first_use=True,
     )
+
+
+class _Stderr:
+    """What nobody listens to is lost. It never becomes the verb's error, nor a line on stdout."""
+
+    def msg(self, line: str) -> None:
+        if sys.stderr is None:
+            return
+        try:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            # What it holds back is tried again when the interpreter ends, and would make the exit status 120.
+            sys.stderr = None
+
+    debug = info = warning = error = msg
 
 
 @contextmanager
@@ -40,15 +56,16 @@ def verb(name: str, **known: Any) -> Iterator[None]:
     """One line for the verb that runs inside: how it ended, how long it took, and all that was bound."""
     log = structlog.get_logger()
     began = time.monotonic()
-    with bound_contextvars(verb=name, **known):
-        try:
-            yield
-        except Exception as error:
-            notes = getattr(error, "__notes__", None)
-            said: dict[str, Any] = {"left": notes} if notes else {}
-            log.error("verb failed", error=str(error), seconds=round(time.monotonic() - began, 4), **said)
-            raise
-        log.info("verb done", seconds=round(time.monotonic() - began, 4))
+    clear_contextvars()  # what was bound for this thread's last verb
+    bind(verb=name, **known)
+    try:
+        yield
+    except Exception as error:
+        notes = getattr(error, "__notes__", None)
+        said: dict[str, Any] = {"left": notes} if notes else {}
+        log.error("verb failed", error=str(error), seconds=round(time.monotonic() - began, 4), **said)
+        raise
+    log.info("verb done", seconds=round(time.monotonic() - began, 4))
 
 
 def warn(event: str, **said: Any) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from multinet import __version__
+from multinet import __version__, streams
 from multinet.cni import answer
 from multinet.delegate.registry import installed
 from multinet.delegate.serve import serve
 
 
 def main(argv: list[str]) -> int:
+    streams.claim()
     if len(argv) != 2 or argv[1].startswith("-"):
         print(
             f"usage: python -m multinet.delegate TYPE\ninstalled: {', '.join(sorted(installed()))}",
@@ -28,10 +29,8 @@ def main(argv: list[str]) -> int:
     if not os.environ.get("CNI_COMMAND"):
         print(answer.about(type_, __version__), file=sys.stderr)
         return 0
-    done = serve(type_, os.environ, sys.stdin.buffer.read)
-    sys.stdout.buffer.write(done.stdout)
-    sys.stdout.buffer.flush()
-    return done.exit_code
+    done = serve(type_, os.environ, streams.read)
+    return done.exit_code if streams.answer(done.stdout) else 1
 
 
 if __name__ == "__main__":

@@ -84,9 +84,15 @@ class Node:
             "CNI_ARGS": f"K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={pod}",
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         }
-        conf = self._placed(
+        conf = self.conf(cniVersion=told.get("version", "1.1.0"), **told.get("conf", {}))
+        done = within(self.host, lambda: serve(env, json.dumps(conf).encode()))
+        return done.exit_code, done.stdout
+
+    def conf(self, **more: Any) -> dict[str, Any]:
+        """The configuration that the runtime has of us."""
+        return self._placed(
             {
-                "cniVersion": told.get("version", "1.1.0"),
+                "cniVersion": "1.1.0",
                 "name": "multinet",
                 "type": "multinet",
                 "folder": "$FOLDER/cluster",
@@ -96,11 +102,9 @@ class Node:
                 "logLevel": "error",
                 "delegates": [self.cluster],
                 **self.settings,
-                **told.get("conf", {}),
+                **more,
             }
         )
-        done = within(self.host, lambda: serve(env, json.dumps(conf).encode()))
-        return done.exit_code, done.stdout
 
     def add(self, sandbox: Netns, **told: Any) -> dict[str, Any]:
         code, said = self.ask("ADD", sandbox, **told)
