@@ -141,6 +141,8 @@ def remove(path: AnyPath) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False  # nothing can have that name
         raise failure("remove", path, error) from error
     return True
 

@@ -137,7 +137,17 @@ def _variables(env: Mapping[str, str], command: str, needs: Needs) -> dict[str, 
             found[name] = value
     if missing:
         raise BadEnvironment(_missing(missing))
+    for name, value in found.items():
+        refuse_bytes(name, value)
     return found
+
+
+def refuse_bytes(name: str, value: str) -> None:
+    """Python hides bytes that are no UTF-8 in half surrogate pairs, which no file and no JSON can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise BadEnvironment(f"{name} is not UTF-8") from error
 
 
 def _missing(names: Sequence[str]) -> str:

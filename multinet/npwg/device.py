@@ -20,7 +20,6 @@ from multinet.npwg.caret import Text
 from multinet.npwg.positions import Node
 from multinet.npwg.reading import Rule, choice, fields, string
 
-FOLDER: Final = PurePosixPath("/var/run/k8s.cni.cncf.io/devinfo")
 VERSION: Final = "1.1.0"
 
 
@@ -111,16 +110,16 @@ def to_json(device: DeviceInfo) -> dict[str, Any]:
 
 
 def plugin_file(resource: str, device_id: str) -> PurePosixPath:
-    """Where a device plugin tells of its device (section 4.1)."""
-    return FOLDER / "dp" / _flat(f"{resource}-{device_id}-device.json")
+    """Where in the folder of device-info files a device plugin tells of its device (section 4.1)."""
+    return PurePosixPath("dp", _flat(f"{resource}-{device_id}-device.json"))
 
 
 def cni_file(network: str, container_id: str, ifname: str) -> PurePosixPath:
-    """Where the CNI plugins of one attachment find it (section 4.2). ``network`` is ``namespace/name``.
+    """Where in it the CNI plugins of one attachment find it (section 4.2). ``network`` is ``namespace/name``.
 
     The name is free. This is Multus's, so that a node that changes over finds its own again.
     """
-    return FOLDER / "cni" / _flat(f"{network}-{container_id}_{ifname}")
+    return PurePosixPath("cni", _flat(f"{network}-{container_id}_{ifname}"))
 
 
 def _flat(name: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from multinet import files
@@ -18,9 +19,13 @@ from multinet.errors import DecodingFailure, IOFailure
 from multinet.plan import Record
 from multinet.state.record import OtherVersion, from_json, to_json
 
-LOCKS = 64
+LOCKS = 1024
 """Sandboxes share this many lock files, which stay: one of its own for each would have to be removed, and
-removing a lock file that another waits on is how two get the same lock."""
+removing a lock file that another waits on is how two get the same lock. Many, since a plugin that hangs holds
+up whoever shares its sandbox's."""
+
+LONGEST_NAME = 200
+"""A file's name may have 255 bytes, and has some more while it is written. Longer ones are hashed."""
 
 
 class Attachments:
@@ -34,7 +39,7 @@ class Attachments:
     def lock(self, container_id: str) -> files.Lock:
         """Held while a verb works on a sandbox: CNI asks for one operation at a time on one container."""
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(self._locks / f"{zlib.crc32(container_id.encode()) % LOCKS:02d}")
+        return files.Lock(self._locks / f"{zlib.crc32(container_id.encode()) % LOCKS:04d}")
 
     def write(self, record: Record) -> None:
         """Raises IOFailure; then nothing of the sandbox may be changed."""
@@ -79,7 +84,10 @@ class Attachments:
 
     def _file(self, container_id: str, ifname: str) -> Path:
         # Neither may hold a slash, and a container id holds no '@'.
-        return self._folder / f"{container_id}@{ifname}.json"
+        name = f"{container_id}@{ifname}.json"
+        if len(name) > LONGEST_NAME:
+            name = f"{sha256(container_id.encode()).hexdigest()}@{ifname}.json"
+        return self._folder / name
 
     def _read(self, file: Path) -> Record | None:
         try:

@@ -54,5 +54,5 @@ class DeviceInfoFolder:
         ending = device.plugin_file("", device_id).name
         for file in sorted((self._folder / "dp").glob("*")):
             if file.name.endswith(ending):
-                return file.read_bytes()
+                return files.read(file)
         return None

@@ -63,9 +63,10 @@ def from_json(data: bytes) -> Record:
             for one in document["attachments"]
             if "result" in one
         }
-        return Record(
-            plan=plan, phase=Phase(document["phase"]), boot_id=_text(document["bootID"]), results=results
-        )
+        phase = Phase(document["phase"])
+        if phase is Phase.DONE and results.keys() != {one.ifname for one in plan.attachments}:
+            raise ValueError("it is done, but not every network has a result")
+        return Record(plan=plan, phase=phase, boot_id=_text(document["bootID"]), results=results)
     except OtherVersion:
         raise
     except MultinetError as error:

@@ -37,8 +37,8 @@ def add(request: Request, node: Node) -> bytes:
             undo.push("forget the intention", lambda: forget_unless_left(request, node, undo))
             intention = Record(plan=plan, phase=Phase.INTENDED, boot_id=node.boot_id)
             node.records.write(intention)
-            node.device_info.prepare(plan)
             undo.push("remove the device-info files", lambda: node.device_info.remove(plan))
+            node.device_info.prepare(plan)
             results = pipeline.run(chains, scene, undo)
             outcomes = tuple(
                 outcome(one, result, node) for one, result in zip(plan.attachments, results, strict=True)

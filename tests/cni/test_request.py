@@ -147,3 +147,11 @@ def test_a_verb_needs_a_plugin_that_is_as_new():
 
 def test_every_verb_has_its_row():
     assert set(VERBS) == set(Verb)
+
+
+@pytest.mark.parametrize("name", ["CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"])
+def test_bytes_that_are_no_text_are_refused(name: str) -> None:
+    value = b"K=\xff".decode(errors="surrogateescape")
+    with pytest.raises(BadEnvironment) as caught:
+        Request.parse({**env("ADD"), name: value}, GOOD.encode())
+    assert caught.value.message == f"{name} is not UTF-8"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,28 @@ def test_a_damaged_record_is_refused_each_time_and_copied_aside(tmp_path: Path) 
     kept.forget("c1", "net1")
     assert kept.find("c1", "net1") is None
     assert (tmp_path / "damaged" / "c1@net1.json").read_text() == "{"
+
+
+def test_a_container_id_may_be_longer_than_the_name_of_a_file(tmp_path: Path) -> None:
+    kept = Attachments(tmp_path)
+    one = example()
+    records = [
+        replace(one, plan=replace(one.plan, container_id=letter * 255, ifname="abcdefghijklmno"))
+        for letter in "ab"
+    ]
+
+    for record in records:
+        kept.write(record)
+
+    assert [kept.find(letter * 255, "abcdefghijklmno") for letter in "ab"] == records
+    assert sorted(record.plan.container_id[0] for record in kept.all()) == ["a", "b"]
+    kept.forget("a" * 255, "abcdefghijklmno")
+    assert list(kept.all()) == [records[1]]
+
+
+def test_a_record_that_is_done_and_lacks_a_result_is_damaged() -> None:
+    document = json.loads(to_json(example()))
+    del document["attachments"][0]["result"]
+
+    with pytest.raises(DecodingFailure, match="the record is damaged"):
+        from_json(json.dumps(document).encode())

@@ -268,3 +268,26 @@ def test_the_answer_is_that_of_the_first_network_alone(node: Node, pod: Netns) -
     assert "10.80.0.2/24" in said
     assert "10.81." not in said
     assert "net1" not in said
+
+
+def test_device_info_files_that_cant_all_be_made_are_all_gone(node: Node, pod: Netns) -> None:
+    told = node.folder / "devices" / "dp"
+    told.mkdir(parents=True)
+    (told / "res-dev1-device.json").write_text("{}")
+    (told / "res-dev2-device.json").mkdir()
+    node.pod("cart", [{"name": "net-a", "deviceID": "dev1"}, {"name": "net-b", "deviceID": "dev2"}])
+
+    assert node.refusal("ADD", pod) == {
+        "code": 5,
+        "msg": "could not read $FOLDER/devices/dp/res-dev2-device.json: Is a directory",
+    }
+    assert list((node.folder / "devices" / "cni").iterdir()) == []
+    assert (pod.links(), node.records()) == ([], [])
+
+
+def test_a_very_long_container_id_gets_its_networks_and_loses_them(node: Node, pod: Netns) -> None:
+    node.add(pod, container="c" * 255)
+    node.do("CHECK", pod, container="c" * 255)
+    node.do("DEL", pod, container="c" * 255)
+
+    assert (pod.links(), node.addresses("net-a"), node.records()) == ([], {}, [])
