@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import yaml
 
 from multinet import files
 from multinet.cni.jsonkeys import kind
-from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, inside
+from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, MultinetError, inside
 from multinet.npwg import nad, status
 from multinet.npwg.annotations import NETWORK_STATUS
 from multinet.npwg.nad import NetworkAttachmentDefinition
@@ -30,7 +31,7 @@ HOME = "default"
 
 
 class FolderCluster:
-    """Reads the folder anew each time: it is small, and a person edits it."""
+    """The folder as one request sees it: read once, when first asked."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -39,38 +40,26 @@ class FolderCluster:
         """The pod's manifest, or a pod without annotations when there is none: a plain container is served
         too.
         """
-        for path, document in self._objects("Pod"):
-            metadata = metadata_of(document)
-            if (metadata.get("namespace", HOME), metadata.get("name")) == (namespace, name):
-                with inside(str(path)):
-                    return Pod(
-                        namespace=namespace,
-                        name=name,
-                        uid=uid or str(metadata.get("uid", "")),
-                        annotations=annotations_of(metadata),
-                    )
-        return Pod(namespace=namespace, name=name, uid=uid)
-
-    def pods(self) -> list[Pod]:
-        """Every pod of the folder, in the order of the files."""
-        return [
-            Pod(
-                namespace=metadata.get("namespace", HOME),
-                name=str(metadata.get("name", "")),
-                uid=str(metadata.get("uid", "")),
+        found = self._find("Pod", namespace, name)
+        if found is None:
+            return Pod(namespace=namespace, name=name, uid=uid)
+        path, document = found
+        metadata = metadata_of(document)
+        with inside(str(path)):
+            return Pod(
+                namespace=namespace,
+                name=name,
+                uid=uid or str(metadata.get("uid", "")),
                 annotations=annotations_of(metadata),
             )
-            for _, document in self._objects("Pod")
-            for metadata in [metadata_of(document)]
-        ]
 
     def definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
-        for path, document in self._objects("NetworkAttachmentDefinition"):
-            metadata = metadata_of(document)
-            if (metadata.get("namespace", HOME), metadata.get("name")) == (namespace, name):
-                with inside(str(path)):
-                    return nad.parse(document, home=HOME)
-        return None
+        found = self._find("NetworkAttachmentDefinition", namespace, name)
+        if found is None:
+            return None
+        path, document = found
+        with inside(str(path)):
+            return nad.parse(document, home=HOME)
 
     def devices(self, pod: Pod) -> Mapping[str, Sequence[str]]:
         """Nothing allocates devices here; an annotation may name one by ``deviceID``."""
@@ -106,8 +95,30 @@ class FolderCluster:
     def status_file(self, namespace: str, name: str) -> Path:
         return self._folder / f"{namespace}.{name}{STATUS_SUFFIX}"
 
-    def _objects(self, wanted: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-        """Every object of that kind, and the file it is in."""
+    def _find(self, wanted: str, namespace: str, name: str) -> tuple[Path, Mapping[str, Any]] | None:
+        """The object of that name, and the file it is in.
+
+        A file that can't be read only matters to what is not found in another: it may be in there, and a pod
+        that did not get its networks is worse than one that did not start.
+        """
+        objects, unread = self._content
+        found = [
+            (path, one)
+            for path, one in objects
+            if one.get("kind") == wanted and name_of(metadata_of(one)) == (namespace, name)
+        ]
+        if len(found) > 1:
+            raise InvalidConfig(
+                f"{found[0][0]} and {found[1][0]} both hold the {wanted} {namespace}/{name}",
+                hint="remove one of them",
+            )
+        if not found and unread is not None:
+            raise unread
+        return found[0] if found else None
+
+    @cached_property
+    def _content(self) -> tuple[list[tuple[Path, Mapping[str, Any]]], MultinetError | None]:
+        """Every object with its file, and what is wrong with the first file that can't be read."""
         try:
             paths = sorted(path for path in self._folder.iterdir() if path.suffix in SUFFIXES)
         except OSError as error:
@@ -115,9 +126,16 @@ class FolderCluster:
                 f"could not read the folder {self._folder}: {error.strerror}",
                 hint="the setting 'folder' names it: make it, or correct the setting",
             ) from error
+        objects: list[tuple[Path, Mapping[str, Any]]] = []
+        unread: MultinetError | None = None
         for path in paths:
-            if not path.name.endswith(STATUS_SUFFIX):
-                yield from ((path, one) for one in read_objects(path) if one.get("kind") == wanted)
+            if path.name.endswith(STATUS_SUFFIX) or path.name.startswith("."):
+                continue  # ours; an editor's
+            try:
+                objects += [(path, one) for one in read_objects(path)]
+            except MultinetError as error:
+                unread = unread or error
+        return objects, unread
 
 
 def read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -155,6 +173,10 @@ def _told(error: Exception) -> str:
 def metadata_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     metadata = document.get("metadata")
     return metadata if isinstance(metadata, Mapping) else {}
+
+
+def name_of(metadata: Mapping[str, Any]) -> tuple[object, object]:
+    return metadata.get("namespace") or HOME, metadata.get("name")
 
 
 def annotations_of(metadata: Mapping[str, Any]) -> Mapping[str, str]:

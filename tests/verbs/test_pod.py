@@ -149,3 +149,15 @@ def test_an_old_version_is_answered_in_its_own_words(node: Node, pod: Netns) -> 
     assert result["cniVersion"] == "0.2.0"
     assert result["ip4"]["ip"] == "10.80.0.2/24"
     assert "interfaces" not in result
+
+
+def test_a_broken_file_stands_only_in_the_way_of_what_may_be_in_it(node: Node, pod: Netns) -> None:
+    (node.folder / "cluster" / "a-broken.yaml").write_text("kind: [")
+    (node.folder / "cluster" / ".#net-a.yaml").symlink_to("an editor's lock")
+    node.add(pod)
+    node.do("DEL", pod)
+
+    said = node.refusal("ADD", pod, pod="unknown")
+
+    assert said["msg"].startswith("$FOLDER/cluster/a-broken.yaml is not YAML: ")
+    assert (pod.links(), node.records()) == ([], [])
