@@ -114,3 +114,16 @@ def test_each_family_may_go_its_own_way(dual: Node, pod: Netns) -> None:
     assert dual.add(pod).get("routes", []) == []
     assert (defaults(pod, 4), defaults(pod, 6)) == ([("10.81.0.1", "net1", 0)], [("fd82::1", "net2", 1024)])
     dual.do("CHECK", pod)
+
+
+def test_a_network_that_has_a_default_route_of_its_own_gives_way_to_the_gateway_asked_for(
+    dual: Node, pod: Netns
+) -> None:
+    """The kernel makes one route of two hops out of two default routes of IPv6."""
+    ipam = host_local("10.82.0.0/24", "fd82::/64")
+    dual.define("third", type="bridge", bridge="br2", isDefaultGateway=True, ipam=ipam)
+    dual.pod("cart", [{"name": "third"}, {"name": "second", "default-route": ["fd81::9", "10.81.0.9"]}])
+
+    assert dual.add(pod).get("routes", []) == []
+    assert (defaults(pod, 4), defaults(pod, 6)) == ([("10.81.0.9", "net2", 0)], [("fd81::9", "net2", 1024)])
+    dual.do("CHECK", pod)
