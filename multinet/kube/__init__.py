@@ -1,0 +1,1 @@
+"""The cluster, typed: pods, definitions, devices, and the one annotation we write."""
