@@ -7,12 +7,13 @@ own DEL) is pushed before it runs: "if ADD fails, call DEL".
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from multinet.cni.args import Args
 from multinet.cni.jsonkeys import load
@@ -39,26 +40,46 @@ BUSY_SECONDS = 1.0
 """An executable that is being replaced ("text file busy") is tried again, as the reference does."""
 
 
-def find_executable(type_: str, path: Sequence[str]) -> Path:
-    """The first regular file of that plain name in the directories of ``path`` (the x bit is not looked
-    at).
-    """
+class Runner(Protocol):
+    """Where executables are found and run: here, or on the host by whoever asks on our behalf."""
+
+    def find(self, type_: str, path: Sequence[str]) -> Path:
+        """The file of that plain name. Raises InvalidConfig."""
+
+    def run(
+        self, type_: str, file: Path, env: Mapping[str, str], stdin: bytes
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run it to its end. Raises PluginFailed, and TryAgain at the deadline."""
+
+
+def require_plain_name(type_: str) -> None:
     if not type_:
         raise InvalidConfig("no plugin name provided", hint="the configuration needs a 'type'")
     if "/" in type_ or "\\" in type_ or type_ in (".", "..") or "\0" in type_:
         raise InvalidConfig(f"invalid plugin name: {type_}", hint="a type is a plain name, not a path")
-    if not path:
-        raise InvalidConfig("no paths provided", hint="CNI_PATH names the directories of the executables")
-    for folder in path:
-        candidate = Path(folder, type_)
-        try:
-            if candidate.is_file():
-                return candidate
-        except OSError:
-            continue
-    raise InvalidConfig(
+
+
+def not_found(type_: str, path: Sequence[str]) -> InvalidConfig:
+    return InvalidConfig(
         f'failed to find plugin "{type_}" in path [{" ".join(path)}]',
         hint="install the executable on this node, or correct the configuration's 'type'",
+    )
+
+
+def could_not_start(file: Path, errno_: int) -> PluginFailed:
+    return PluginFailed(f"could not start {file}: {os.strerror(errno_)}", plugin_code=999)
+
+
+def too_late(type_: str, verb: str, file: Path, seconds: float) -> TryAgain:
+    return TryAgain(
+        f"{type_} {verb} did not end within {seconds:.0f} seconds and was stopped",
+        hint=f"look at what {file} waits for",
+    )
+
+
+def too_much(type_: str) -> PluginFailed:
+    return PluginFailed(
+        f"{type_} printed more than {OUTPUT_BYTES} bytes, which no result needs", plugin_code=999
     )
 
 
@@ -75,9 +96,12 @@ class Executable(Delegate[Invocation]):
 
     delegates_ipam: ClassVar[bool] = False
 
-    def __init__(self, type_: str, file: Path, *, path: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, type_: str, file: Path, *, path: Sequence[str], environ: Mapping[str, str], runner: Runner
+    ) -> None:
         self.type = type_
         self.file = file
+        self._runner = runner
         self._path = ":".join(path)
         self._environ = environ
 
@@ -108,7 +132,8 @@ class Executable(Delegate[Invocation]):
         conf = call.conf.conf.with_prev_result(call.prev_result)
         if verb is Verb.GC:
             conf = conf.with_valid_attachments(call.valid)
-        done = run(self.type, self.file, self._env(verb, call), conf.encode())
+        step(f"run {self.type} {verb.value}")
+        done = self._runner.run(self.type, self.file, self._env(verb, call), conf.encode())
         if done.returncode == 0:
             return done.stdout
         raise failure(self.type, done.returncode, done.stdout, done.stderr)
@@ -135,12 +160,43 @@ def knows(version: str, verb: Verb) -> bool:
     return at_least(version, VERBS[verb].since)
 
 
-def run(type_: str, file: Path, env: Mapping[str, str], stdin: bytes) -> subprocess.CompletedProcess[bytes]:
-    """Run it to its end or to the deadline, in the namespace of the caller."""
-    step(f"run {type_} {env['CNI_COMMAND']}")
-    for attempt in range(BUSY_TRIES):
+class Here:
+    """Runs them from this process, in the namespace of the caller."""
+
+    def find(self, type_: str, path: Sequence[str]) -> Path:
+        """The first regular file of that plain name in the directories of ``path`` (the x bit is not looked
+        at).
+        """
+        require_plain_name(type_)
+        if not path:
+            raise InvalidConfig("no paths provided", hint="CNI_PATH names the directories of the executables")
+        for folder in path:
+            candidate = Path(folder, type_)
+            try:
+                if candidate.is_file():
+                    return candidate
+            except OSError:
+                continue
+        raise not_found(type_, path)
+
+    def run(
+        self, type_: str, file: Path, env: Mapping[str, str], stdin: bytes
+    ) -> subprocess.CompletedProcess[bytes]:
+        process = _start(file, env)
         try:
-            process = subprocess.Popen(
+            stdout, stderr = exchange(process, stdin, seconds=TIMEOUT_SECONDS, most=OUTPUT_BYTES)
+        except subprocess.TimeoutExpired:
+            raise too_late(type_, env["CNI_COMMAND"], file, TIMEOUT_SECONDS) from None
+        except TooMuch:
+            raise too_much(type_) from None
+        return subprocess.CompletedProcess([str(file)], process.returncode, stdout, stderr)
+
+
+def _start(file: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    attempt = 1
+    while True:
+        try:
+            return subprocess.Popen(
                 [str(file)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -148,24 +204,11 @@ def run(type_: str, file: Path, env: Mapping[str, str], stdin: bytes) -> subproc
                 env=dict(env),
                 start_new_session=True,
             )
-            break
         except OSError as error:
-            if error.errno == errno.ETXTBSY and attempt + 1 < BUSY_TRIES:
-                time.sleep(BUSY_SECONDS)
-                continue
-            raise PluginFailed(f"could not start {file}: {error.strerror}", plugin_code=999) from error
-    try:
-        stdout, stderr = exchange(process, stdin, seconds=TIMEOUT_SECONDS, most=OUTPUT_BYTES)
-    except subprocess.TimeoutExpired:
-        raise TryAgain(
-            f"{type_} {env['CNI_COMMAND']} did not end within {TIMEOUT_SECONDS:.0f} seconds and was stopped",
-            hint=f"look at what {file} waits for",
-        ) from None
-    except TooMuch:
-        raise PluginFailed(
-            f"{type_} printed more than {OUTPUT_BYTES} bytes, which no result needs", plugin_code=999
-        ) from None
-    return subprocess.CompletedProcess([str(file)], process.returncode, stdout, stderr)
+            if error.errno != errno.ETXTBSY or attempt == BUSY_TRIES:
+                raise could_not_start(file, error.errno or 0) from error
+            attempt += 1
+            time.sleep(BUSY_SECONDS)
 
 
 def failure(type_: str, code: int, stdout: bytes, stderr: bytes) -> MultinetError:

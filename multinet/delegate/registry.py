@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from multinet.delegate.contract import AnyDelegate, Delegate
-from multinet.delegate.executable import Executable, find_executable
+from multinet.delegate.executable import Executable, Here, Runner
 from multinet.errors import MultinetError
 
 GROUP = "multinet.delegates"
@@ -59,8 +59,10 @@ class Registry:
         path: Sequence[str],
         environ: Mapping[str, str],
         executables: Collection[str] = (),
+        runner: Runner | None = None,
     ) -> None:
-        """``path`` is CNI_PATH; ``environ`` is what executables inherit."""
+        """``path`` is CNI_PATH; ``environ`` is what executables inherit; ``runner`` None: they run here."""
+        self._runner = runner or Here()
         self._path = tuple(path)
         self._environ = environ
         self._executables = frozenset(executables)
@@ -69,5 +71,5 @@ class Registry:
         """Raises InvalidConfig when there is neither an installed delegate nor an executable."""
         if type_ in installed() and type_ not in self._executables:
             return load(type_)
-        file = find_executable(type_, self._path)
-        return Executable(type_, file, path=self._path, environ=self._environ)
+        file = self._runner.find(type_, self._path)
+        return Executable(type_, file, path=self._path, environ=self._environ, runner=self._runner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from multinet.cni.request import Request, Verb
@@ -14,17 +14,24 @@ from multinet.kernel.namespace import Namespace
 IN_A_CONTAINER = (Verb.ADD, Verb.CHECK, Verb.DEL)
 
 
+OpenNetns = Callable[[str], Namespace]
+"""The namespace at a path. Raises NetnsGone, InvalidNetns."""
+
+
 @contextmanager
-def open_scene(request: Request, host: Namespace | None = None) -> Iterator[Scene]:
+def open_scene(
+    request: Request, host: Namespace | None = None, open_netns: OpenNetns = Namespace.open
+) -> Iterator[Scene]:
     """On DEL the container's namespace may be gone, or never named. Raises InvalidNetns.
 
-    ``host`` is the calling thread's own namespace, where it keeps that open between requests.
+    ``host`` is the namespace that the plugins are called in, where somebody keeps that open: the calling
+    thread its own, an agent its caller's. ``open_netns``: paths may only mean something to that caller.
     """
     if host is None:
-        with Namespace.current() as own, open_scene(request, own) as scene:
+        with Namespace.current() as own, open_scene(request, own, open_netns) as scene:
             yield scene
         return
-    sandbox = open_sandbox(request)
+    sandbox = open_sandbox(request, open_netns)
     try:
         if sandbox is not None and request.verb is not Verb.CHECK:
             refuse_own_namespace(host, sandbox, override=request.netns_override)
@@ -42,12 +49,12 @@ def open_scene(request: Request, host: Namespace | None = None) -> Iterator[Scen
             sandbox.close()
 
 
-def open_sandbox(request: Request) -> Namespace | None:
+def open_sandbox(request: Request, open_netns: OpenNetns) -> Namespace | None:
     """The container's namespace, if the verb is about one and it is there."""
     if not request.netns or request.verb not in IN_A_CONTAINER:
         return None
     try:
-        return Namespace.open(request.netns)
+        return open_netns(request.netns)
     except NetnsGone:
         if request.verb is not Verb.DEL:
             raise

@@ -7,6 +7,7 @@ the caller's own is looked at before the work and not after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from multinet.cni import answer
@@ -14,6 +15,7 @@ from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile, version_answer
 from multinet.cni.wire import result_to_json
 from multinet.delegate.contract import AnyDelegate
+from multinet.delegate.executable import Runner
 from multinet.delegate.invoke import Find, Plugin, Scene, prepare
 from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
@@ -42,25 +44,31 @@ def serve(
     A process that serves many hands in ``host``, which each of its threads keeps open for itself.
     """
     try:
-        return Answer(stdout=_serve(type_, env, stdin, executables, host), exit_code=0)
+        request = Request.parse(env, stdin)
+        said = perform(
+            type_, request, executables=executables, open_scene=lambda asked: open_scene(asked, host)
+        )
+        return Answer(stdout=said, exit_code=0)
     except Exception as error:
         return Answer(stdout=answer.failure(error), exit_code=1)
 
 
-def _serve(
+def perform(
     type_: str,
-    env: Mapping[str, str],
-    stdin: bytes | Callable[[], bytes],
-    executables: Collection[str],
-    host: Namespace | None,
+    request: Request,
+    *,
+    executables: Collection[str] = (),
+    open_scene: Callable[[Request], AbstractContextManager[Scene]],
+    runner: Runner | None = None,
 ) -> bytes:
-    request = Request.parse(env, stdin)
-    registry = Registry(path=request.path, environ=env, executables=executables)
+    """What goes to stdout. Raises what stood in the way."""
+    env = request.env
+    registry = Registry(path=request.path, environ=env, executables=executables, runner=runner)
 
     def find(wanted: str) -> AnyDelegate:
         # Called under its own name it is meant itself, whatever the settings say of that type.
         return (
-            Registry(path=request.path, environ=env).find(wanted)
+            Registry(path=request.path, environ=env, runner=runner).find(wanted)
             if wanted == type_
             else registry.find(wanted)
         )
@@ -70,7 +78,7 @@ def _serve(
     conf = request.conf
     require_verb_version(request.verb, conf.version, SUPPORTED)
     reconcile(conf.version, find(type_).versions)
-    with open_scene(request, host) as scene:
+    with open_scene(request) as scene:
         return VERBS[request.verb](request, find, type_, scene)
 
 

@@ -60,11 +60,7 @@ class Namespace:
         try:
             fd = os.open(path, _OPEN)
         except OSError as error:
-            gone = isinstance(error, FileNotFoundError | NotADirectoryError)
-            said = (error.strerror or "").lower()
-            raise (NetnsGone if gone else InvalidNetns)(
-                f'failed to open netns "{path}": failed to Statfs "{path}": {said}'
-            ) from error
+            raise could_not_open(path, error.errno or 0) from error
         try:
             refuse_others(fd, path)
         except BaseException:
@@ -193,6 +189,14 @@ def run_in(
     if isinstance(done, BaseException):
         raise done
     return done
+
+
+def could_not_open(path: str, number: int) -> InvalidNetns:
+    """The error for a path that could not be opened with that errno: NetnsGone where nothing is there."""
+    gone = number in (errno.ENOENT, errno.ENOTDIR)
+    return (NetnsGone if gone else InvalidNetns)(
+        f'failed to open netns "{path}": failed to Statfs "{path}": {os.strerror(number).lower()}'
+    )
 
 
 def refuse_others(fd: int, path: str) -> None:

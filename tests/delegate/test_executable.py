@@ -34,7 +34,11 @@ def program(tmp_path: Path) -> Program:
         file.write_text(f"#!/bin/sh\ncd {tmp_path}\n{script}\n")
         file.chmod(0o755)
         return Executable(
-            "mine", file, path=["/a", "/b"], environ={"PATH": os.environ["PATH"], **(environ or {})}
+            "mine",
+            file,
+            path=["/a", "/b"],
+            environ={"PATH": os.environ["PATH"], **(environ or {})},
+            runner=executable.Here(),
         )
 
     return make
