@@ -4,6 +4,8 @@ netns()        makes a named network namespace; ``netns("host")`` puts a word in
 host, pod      two of them: where a plugin is called, and a container's (lo is down, as a runtime leaves it)
 state          an empty folder for a plugin's or multinet's own state
 peers          the folder of the reference's Go programs
+control_plane  a real etcd and kube-apiserver for the whole run, with the CRD and the agent's account and rules
+kube_namespace a namespace in it that no other test uses
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import kubeobjects, world
 from tests.support import netns as namespaces
-from tests.support import world
+from tests.support.controlplane import ControlPlane
 from tests.support.netns import Netns
 from tests.support.wait import until
 
@@ -115,3 +118,16 @@ def state(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Started for the first test that wants it. A test that stops its API server starts it again."""
+    with ControlPlane(tmp_path_factory.mktemp("cluster") / "plane") as plane:
+        kubeobjects.install(plane)
+        yield plane
+
+
+@pytest.fixture
+def kube_namespace(control_plane: ControlPlane) -> str:
+    return kubeobjects.namespace(control_plane)

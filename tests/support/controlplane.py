@@ -1,0 +1,314 @@
+"""A real control plane on this machine: etcd and kube-apiserver on loopback, all their files in one folder.
+
+It knows nothing of pytest, so that whatever measures or demonstrates can start one too:
+
+    with ControlPlane(folder) as plane:
+        plane.ask("GET", "/api/v1/nodes")            as the administrator
+        plane.token_file(AGENT)                      what a client of ours is given
+
+Nothing else runs: no controllers, no scheduler, no kubelet. A pod is an object, a namespace is never emptied.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import urllib3
+
+from tests.support.audit import Asked, Audit
+from tests.support.wait import until
+
+ROOT = Path(__file__).parents[2]
+APISERVER = ROOT / ".cache" / "cluster" / "kube-apiserver"
+ETCD = Path("/usr/bin/etcd")
+
+NODE = "node-1"
+ADMIN = "admin"
+AGENT = "system:serviceaccount:kube-system:multinet"
+KUBELET = f"system:node:{NODE}"
+NOBODY = "nobody"
+GROUPS = {
+    ADMIN: ("system:masters",),
+    AGENT: ("system:serviceaccounts", "system:serviceaccounts:kube-system"),
+    KUBELET: ("system:nodes",),
+    NOBODY: (),
+}
+
+START_SECONDS = 60.0
+"""It takes 7 s on two idle cores."""
+STOP_SECONDS = 20.0
+
+MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+# RequestReceived is on record before the request is handled: whoever has an answer is in the log.
+POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+  - level: Metadata
+"""
+
+
+class Refused(AssertionError):
+    """The API server answered the administrator with an error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class ControlPlane:
+    """etcd and a kube-apiserver. ``stop_apiserver`` and ``start_apiserver`` keep what is stored."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.audit_log = folder / "audit.log"
+        self.ca_file = folder / "certificates" / "apiserver.crt"
+        self._audit = Audit(self.audit_log)
+        self._tokens = {user: secrets.token_hex(16) for user in GROUPS}
+        self._etcd_port, self._etcd_peer_port, self.port = free_ports(3)
+        self._etcd: subprocess.Popen[bytes] | None = None
+        self._apiserver: subprocess.Popen[bytes] | None = None
+        self._http: urllib3.HTTPSConnectionPool | None = None
+
+    @property
+    def server(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    # --- running it ---
+
+    def start(self) -> None:
+        """Return when the API is ready to be used."""
+        for program in (ETCD, APISERVER):
+            if not program.exists():
+                raise FileNotFoundError(f"{program} is not there: run `make setup`")
+        self._write_files()
+        self._start_etcd()
+        self.start_apiserver()
+
+    def stop(self) -> None:
+        self.stop_apiserver(signal.SIGKILL)
+        _end(self._etcd, signal.SIGKILL)
+        self._etcd = None
+
+    def start_apiserver(self) -> None:
+        """On the same port, with the same certificate and tokens. Return when it is ready."""
+        self._apiserver = self._run(
+            "kube-apiserver",
+            APISERVER,
+            f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--secure-port={self.port}",
+            f"--cert-dir={self.folder / 'certificates'}",
+            f"--token-auth-file={self.folder / 'tokens.csv'}",
+            "--authorization-mode=Node,RBAC",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={self.folder / 'service-account.key'}",
+            f"--service-account-signing-key-file={self.folder / 'service-account.key'}",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--endpoint-reconciler-type=none",
+            "--disable-admission-plugins=ServiceAccount",
+            "--allow-privileged",
+            f"--audit-policy-file={self.folder / 'audit-policy.yaml'}",
+            f"--audit-log-path={self.audit_log}",
+            "--audit-log-mode=blocking",
+            "--shutdown-delay-duration=0s",
+        )
+        until(self._ready, seconds=START_SECONDS, what=f"kube-apiserver; it logs to {self.folder}")
+
+    def stop_apiserver(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """SIGKILL for one that dies without a word to its clients."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+        _end(self._apiserver, how)
+        self._apiserver = None
+
+    def freeze_apiserver(self) -> None:
+        """It keeps its connections and answers nobody, until ``thaw_apiserver``."""
+        assert self._apiserver is not None
+        self._apiserver.send_signal(signal.SIGSTOP)
+
+    def thaw_apiserver(self) -> None:
+        assert self._apiserver is not None
+        self._apiserver.send_signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # --- using it ---
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        content_type: str = "application/json",
+        user: str = ADMIN,
+    ) -> dict[str, Any]:
+        """One request; Refused for any answer but 2xx."""
+        answer = self._connections().request(
+            method,
+            path,
+            body=None if body is None else json.dumps(body),
+            headers={"Authorization": f"Bearer {self._tokens[user]}", "Content-Type": content_type},
+            retries=False,
+            timeout=STOP_SECONDS,
+        )
+        if answer.status >= 300:
+            raise Refused(answer.status, answer.data.decode(errors="replace"))
+        content: dict[str, Any] = answer.json()
+        return content
+
+    def apply(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the object at ``path``, or make it so."""
+        return self.ask("PATCH", f"{path}?fieldManager=test&force=true", body, content_type=APPLY_PATCH)
+
+    def token(self, user: str) -> str:
+        return self._tokens[user]
+
+    def token_file(self, user: str) -> Path:
+        """A file with the user's token, as a client of ours is given it."""
+        file = self.folder / f"{user.replace(':', '-')}.token"
+        if not file.exists():
+            file.write_text(self._tokens[user])
+        return file
+
+    def kubeconfig(self, user: str) -> Path:
+        """A kubeconfig of the user, for kubectl and for our own command line."""
+        file = self.folder / f"{user.replace(':', '-')}.kubeconfig"
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {"name": "c", "cluster": {"server": self.server, "certificate-authority": str(self.ca_file)}}
+            ],
+            "users": [{"name": "u", "user": {"token": self._tokens[user]}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        file.write_text(json.dumps(content))
+        return file
+
+    def requests(self, user: str = AGENT) -> list[Asked]:
+        """What the user has asked the server so far."""
+        return [asked for asked in self._audit.requests() if asked.user == user]
+
+    def count(self, user: str = AGENT, *, verb: str = "", resource: str = "") -> int:
+        """How many of those had that verb and resource (``patch``, ``pods/status``)."""
+        return sum(
+            verb in ("", asked.verb) and resource in ("", asked.resource) for asked in self.requests(user)
+        )
+
+    # --- inside ---
+
+    def _write_files(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "audit-policy.yaml").write_text(POLICY)
+        (self.folder / "tokens.csv").write_text(
+            "".join(
+                f'{token},{user},{user},"{",".join(GROUPS[user])}"\n' for user, token in self._tokens.items()
+            )
+        )
+        subprocess.run(
+            ["openssl", "genrsa", "-out", self.folder / "service-account.key", "2048"],
+            check=True,
+            capture_output=True,
+        )
+
+    def _start_etcd(self) -> None:
+        client = f"http://127.0.0.1:{self._etcd_port}"
+        peer = f"http://127.0.0.1:{self._etcd_peer_port}"
+        self._etcd = self._run(
+            "etcd",
+            ETCD,
+            f"--data-dir={self.folder / 'etcd'}",
+            "--unsafe-no-fsync",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+        )
+
+    def _run(self, name: str, *argv: str | Path) -> subprocess.Popen[bytes]:
+        """Started so that it ends with this process, however that ends."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+            )
+
+    def _ready(self) -> bool:
+        for name, process in (("etcd", self._etcd), ("kube-apiserver", self._apiserver)):
+            if process is not None and process.poll() is not None:
+                log = (self.folder / f"{name}.log").read_text(errors="replace")
+                raise RuntimeError(f"{name} has ended: {log[-2000:]}")
+        if not self.ca_file.exists():
+            return False
+        try:
+            for path in ("/readyz?verbose", "/api/v1/namespaces/kube-system", "/api/v1/namespaces/default"):
+                answer = self._connections().request(
+                    "GET",
+                    path,
+                    headers={"Authorization": f"Bearer {self._tokens[ADMIN]}"},
+                    retries=False,
+                    timeout=STOP_SECONDS,
+                )
+                if answer.status != 200:
+                    return False
+        except urllib3.exceptions.HTTPError:
+            return False
+        return True
+
+    def _connections(self) -> urllib3.HTTPSConnectionPool:
+        if self._http is None:
+            self._http = urllib3.HTTPSConnectionPool("127.0.0.1", self.port, ca_certs=str(self.ca_file))
+        return self._http
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [listener.getsockname()[1] for listener in held]
+    finally:
+        for listener in held:
+            listener.close()
+
+
+def _end(process: subprocess.Popen[bytes] | None, how: signal.Signals) -> None:
+    if process is None:
+        return
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)  # a frozen one does not hear the other
+        process.send_signal(how)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
