@@ -1,4 +1,4 @@
-"""The settings: what the multinet entry of a CNI configuration says, checked once, frozen.
+"""The settings: what the agent's file, or the multinet entry of a CNI configuration, says.
 
 Every default has its name here. A key we don't know is an error with the nearest one we do; Multus's keys are
 accepted and translated, so that its configuration can be handed to us as it stands.
@@ -6,15 +6,19 @@ accepted and translated, so that its configuration can be handed to us as it sta
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from multinet.errors import InvalidConfig, UnsupportedField
+from multinet.config.agent import AgentSettings
+from multinet.config.values import absolute, absolute_or_none
+from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, UnsupportedField, inside
 from multinet.schema import Schema
 
-SCHEMA = Schema("multinet", "config.schema.json")
+SCHEMA = Schema("multinet.config")
 
 CONF_DIR = "/etc/cni/multinet/net.d"
 STATE_DIR = "/var/lib/cni/multinet"
@@ -46,7 +50,7 @@ MULTUS_LOG_LEVELS = {"panic": "error", "verbose": "info"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Each field is described in ``config.schema.json``, by its name there; paths are absolute."""
+    """Each field is described in ``schema.json``, by its name there; paths are absolute."""
 
     cluster_network: str = ""
     default_networks: tuple[str, ...] = ()
@@ -65,36 +69,78 @@ class Settings:
     readiness_indicator_file: Path | None = None
     disable_check: bool = False
     log_level: str = "info"
+    agent: AgentSettings = field(default_factory=AgentSettings)
 
     @classmethod
-    def parse(cls, conf: Mapping[str, Any]) -> Settings:
-        """Read the plugin entry as the runtime sent it. Raises InvalidConfig, UnsupportedField."""
+    def load(cls, path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read the agent's file, in YAML or JSON. The agent finds the first network itself, so it need not
+        be named. Every error names the file. Raises IOFailure, DecodingFailure, InvalidConfig,
+        UnsupportedField.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise IOFailure(f"could not read the settings {path}: {error.strerror}") from error
+        with inside(str(path)):
+            return cls.parse(decode(content), primary_is_found=True, environ=environ)
+
+    @classmethod
+    def parse(
+        cls,
+        conf: Mapping[str, Any],
+        *,
+        primary_is_found: bool = False,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Settings:
+        """Read the settings, or the plugin entry as the runtime sent it. ``primary_is_found``: where they name
+        no first network, somebody looks for it. Raises InvalidConfig, UnsupportedField.
+        """
         raw = SCHEMA.read(translate(conf))
-        if not raw.get("clusterNetwork") and not raw.get("delegates"):
+        if not primary_is_found and not raw.get("clusterNetwork") and not raw.get("delegates"):
             raise InvalidConfig(
                 "neither 'clusterNetwork' nor 'delegates' is given",
                 hint="name the network that every pod gets as its first",
             )
-        folder, ready = raw.get("folder"), raw.get("readinessIndicatorFile")
         return cls(
             cluster_network=raw.get("clusterNetwork", ""),
             default_networks=tuple(raw.get("defaultNetworks", ())),
             delegates=tuple(raw.get("delegates", ())),
-            conf_dir=_path(raw, "confDir", CONF_DIR),
-            state_dir=_path(raw, "stateDir", STATE_DIR),
-            bin_dir=str(_path(raw, "binDir", BIN_DIR)),
-            device_info_dir=_path(raw, "deviceInfoDir", DEVICE_INFO_DIR),
-            folder=_path(raw, "folder", "") if folder else None,
+            conf_dir=absolute(raw, "confDir", CONF_DIR),
+            state_dir=absolute(raw, "stateDir", STATE_DIR),
+            bin_dir=str(absolute(raw, "binDir", BIN_DIR)),
+            device_info_dir=absolute(raw, "deviceInfoDir", DEVICE_INFO_DIR),
+            folder=absolute_or_none(raw, "folder"),
             namespace_isolation=raw.get("namespaceIsolation", False),
             global_namespaces=frozenset(raw.get("globalNamespaces") or GLOBAL_NAMESPACES),
             multinet_namespace=raw.get("multinetNamespace") or NAMESPACE,
             system_namespaces=frozenset(raw.get("systemNamespaces", SYSTEM_NAMESPACES)),
             executables=frozenset(raw.get("executables", ())),
             status_for_all_pods=raw.get("statusForAllPods", False),
-            readiness_indicator_file=_path(raw, "readinessIndicatorFile", "") if ready else None,
+            readiness_indicator_file=absolute_or_none(raw, "readinessIndicatorFile"),
             disable_check=raw.get("disableCheck", False),
             log_level=raw.get("logLevel", "info"),
+            agent=AgentSettings.parse(raw.get("agent", {}), environ),
         )
+
+
+def decode(content: bytes) -> Mapping[str, Any]:
+    """The object that a file holds, in JSON or YAML. Raises DecodingFailure."""
+    try:
+        document: Any = json.loads(content)
+    except ValueError:
+        document = _yaml(content)
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise DecodingFailure("expected an object whose keys are words", hint="write it as 'key: value'")
+    return document
+
+
+def _yaml(content: bytes) -> Any:
+    import yaml  # JSON is what most have, and needs none of it
+
+    try:
+        return yaml.safe_load(content) if content.strip() else {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DecodingFailure(f"it is neither JSON nor YAML: {error}", hint="correct the file") from error
 
 
 def translate(conf: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,10 +160,3 @@ def translate(conf: Mapping[str, Any]) -> dict[str, Any]:
             value = MULTUS_LOG_LEVELS.get(value.lower(), value.lower())
         ours[MULTUS_NAMES.get(key, key)] = value
     return ours
-
-
-def _path(raw: Mapping[str, Any], key: str, default: str) -> Path:
-    path = Path(raw.get(key) or default)
-    if not path.is_absolute():
-        raise InvalidConfig(f"{key}: {str(path)!r} is not an absolute path")
-    return path

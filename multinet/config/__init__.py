@@ -1,0 +1,6 @@
+"""The settings: one file, or the multinet entry of a CNI configuration; checked once, then frozen."""
+
+from multinet.config.agent import AgentSettings
+from multinet.config.settings import SCHEMA, Settings
+
+__all__ = ["SCHEMA", "AgentSettings", "Settings"]
