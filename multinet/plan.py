@@ -9,7 +9,7 @@ from typing import Any
 
 from multinet.cni.netconf import NetConfList
 from multinet.cni.types import IP, Result
-from multinet.npwg.device import DeviceInfo
+from multinet.npwg.device import DeviceInfo, identity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +42,8 @@ class Attachment:
     """Merged into each plugin's ``args.cni``."""
     device_id: str = ""
     """Put into each plugin's configuration as ``deviceID`` and ``pciBusID``."""
+    resource: str = ""
+    """The resource that the device is of, where the definition names one."""
     device_info_file: str = ""
     """Where the plugin, or the device plugin before it, leaves what it knows of the device."""
     default_route: tuple[IP, ...] | None = None
@@ -52,6 +54,11 @@ class Attachment:
     """Addresses that were asked for and must be in the result."""
     mac: str = ""
     """The MAC that was asked for and must be in the result."""
+
+    @property
+    def device(self) -> str:
+        """What tells its device from all others of the node; "" without one."""
+        return identity(self.resource, self.device_id) if self.device_id else ""
 
     def extra(self) -> dict[str, Any]:
         """What is merged into each plugin's configuration besides runtimeConfig."""

@@ -61,7 +61,7 @@ class FolderCluster:
         with inside(str(path)):
             return nad.parse(document, home=HOME)
 
-    def devices(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+    def devices(self, pod: Pod) -> Mapping[str, Sequence[str] | None]:
         """Nothing allocates devices here; an annotation may name one by ``deviceID``."""
         return {}
 

@@ -109,6 +109,14 @@ def to_json(device: DeviceInfo) -> dict[str, Any]:
     return written
 
 
+def identity(resource: str, device_id: str) -> str:
+    """What tells a device from all others of a node.
+
+    A PCI address does so by itself. Other ids are a device plugin's own, and two resources may both have a "0".
+    """
+    return device_id if not resource or _is_pci_address(device_id) else f"{resource} {device_id}"
+
+
 def plugin_file(resource: str, device_id: str) -> PurePosixPath:
     """Where in the folder of device-info files a device plugin tells of its device (section 4.1)."""
     return PurePosixPath("dp", _flat(f"{resource}-{device_id}-device.json"))
@@ -138,8 +146,12 @@ def _version(value: str) -> str:
     return value
 
 
+def _is_pci_address(value: str) -> bool:
+    return bool(re.fullmatch(r"[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]", value, re.ASCII))
+
+
 def _pci_address(value: str) -> str:
-    if not re.fullmatch(r"[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]", value, re.ASCII):
+    if not _is_pci_address(value):
         raise ValueError("expected a PCI address, such as 0000:01:02.2")
     return value
 

@@ -5,7 +5,7 @@ Everything that can be wrong with what a pod asks for is found here, before anyt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from multinet.npwg.selection import Selection
 from multinet.plan import Attachment, Plan, Pod
 from multinet.resolve import defaults, ifnames, runtime
 from multinet.resolve.defaults import Configurations, Network
-from multinet.resolve.devices import Devices
+from multinet.resolve.devices import Allocated, Devices
 from multinet.resolve.networks import Chooser, FindDefinition, definition
 
 
@@ -49,9 +49,12 @@ def resolve(
     settings: Settings,
     find: FindDefinition,
     files: Configurations,
-    devices: Mapping[str, Sequence[str]],
+    devices: Callable[[], Allocated],
 ) -> Plan:
-    """The whole Plan, or the first reason why there is none. ``pod`` is None for a container without one."""
+    """The whole Plan, or the first reason why there is none. ``pod`` is None for a container without one.
+
+    ``devices`` is asked at most once, when a definition names a resource: it costs a call to the kubelet.
+    """
     chosen = choose(pod, settings, find, files)
     names = [asked.ifname, *ifnames.assign(asked.ifname, [wish(one) for one in chosen[1:]])]
     left = Devices(devices)
@@ -124,6 +127,7 @@ def attach(
         capability_args=wishes,
         cni_args=wanted.cni_args if wanted else {},
         device_id=device_id,
+        resource=network.definition.resource_name if network.definition and device_id else "",
         device_info_file=info_file,
         default_route=wanted.default_route if wanted else None,
         is_default=is_default,

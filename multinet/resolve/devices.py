@@ -2,42 +2,53 @@
 
 A definition that names a resource gets the device that was allocated to the pod for it; a resource with no
 device left is an error that names it, never a plugin called without its device.
+
+Devices are handed out in the order in which they are told, to the attachments in theirs. Whoever tells them
+does so in an order that is the same each time, so that a second ADD arrives at the first one's plan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TypeAlias
 
 from multinet.errors import InvalidConfig
+from multinet.npwg.device import identity
 from multinet.npwg.nad import NetworkAttachmentDefinition
+
+Allocated: TypeAlias = Mapping[str, Sequence[str] | None]
+"""Resource name -> the device ids allocated to a pod. None for a resource that has no devices and is only
+counted, as bridge-marker and ovs-cni have the scheduler do: its networks are attached without one."""
 
 
 class Devices:
-    """The devices of one pod, each given away at most once."""
+    """The devices of one pod, each given away at most once. ``allocated`` is called when first needed."""
 
-    def __init__(self, allocated: Mapping[str, Sequence[str]]) -> None:
-        """``allocated``: resource name -> device ids, in the order in which they are handed out."""
-        self._left = {resource: list(ids) for resource, ids in allocated.items()}
+    def __init__(self, allocated: Callable[[], Allocated]) -> None:
+        self._allocated = cache(allocated)
         self._given: dict[str, str] = {}
 
     def take(self, definition: NetworkAttachmentDefinition, asked: str) -> str:
         """The device for an attachment, "" when it needs none. ``asked`` is the annotation's own choice."""
-        network = f"{definition.namespace}/{definition.name}"
+        network, resource = f"{definition.namespace}/{definition.name}", definition.resource_name
         device = asked
-        if not device and definition.resource_name:
-            left = self._left.get(definition.resource_name, [])
-            device = next((device for device in left if device not in self._given), "")
+        if not device and resource:
+            allocated = self._allocated().get(resource, ())
+            if allocated is None:
+                return ""
+            device = next((one for one in allocated if identity(resource, one) not in self._given), "")
             if not device:
                 raise InvalidConfig(
-                    f"no device of the resource {definition.resource_name!r} is left for {network}",
+                    f"no device of the resource {resource!r} is left for {network}",
                     hint="request as many of it in the pod's containers as there are networks that need one",
                 )
         if not device:
             return ""
-        if device in self._given:
+        if (holder := self._given.get(identity(resource, device))) is not None:
             raise InvalidConfig(
-                f"the device {device!r} is asked for by {network}, but {self._given[device]} has it",
+                f"the device {device!r} is asked for by {network}, but {holder} has it",
                 hint="give each attachment a device of its own",
             )
-        self._given[device] = network
+        self._given[identity(resource, device)] = network
         return device

@@ -27,7 +27,7 @@ class DeviceInfoFolder:
                 continue
             file = Path(attachment.device_info_file)
             files.make_dirs(file.parent)
-            source = self._from_device_plugin(attachment.device_id)
+            source = self._from_device_plugin(attachment.resource, attachment.device_id)
             if source is not None:
                 files.write_atomic(file, source, mode=MODE)
 
@@ -49,10 +49,11 @@ class DeviceInfoFolder:
                 files.remove(file)
                 files.remove(files.temporary(file))
 
-    def _from_device_plugin(self, device_id: str) -> bytes | None:
+    def _from_device_plugin(self, resource: str, device_id: str) -> bytes | None:
         """The file's name also holds the resource, which an annotation's ``deviceID`` does not tell."""
-        ending = device.plugin_file("", device_id).name
-        for file in sorted((self._folder / "dp").glob("*")):
-            if file.name.endswith(ending):
-                return files.read(file)
-        return None
+        if resource:
+            told = [self._folder / device.plugin_file(resource, device_id)]
+        else:
+            ending = device.plugin_file("", device_id).name
+            told = [file for file in sorted((self._folder / "dp").glob("*")) if file.name.endswith(ending)]
+        return next((files.read(file) for file in told if file.exists()), None)

@@ -39,5 +39,5 @@ def plan_for(request: Request, node: Node, *, ask_the_pod: bool = True) -> Plan:
         node.settings,
         node.cluster.definition,
         node.configurations,
-        node.cluster.devices(pod) if pod else {},
+        lambda: node.cluster.devices(pod) if pod else {},
     )

@@ -43,7 +43,9 @@ class World:
     definitions: dict[str, NetworkAttachmentDefinition] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     files: Files = field(default_factory=Files)
-    devices: dict[str, list[str]] = field(default_factory=dict)
+    devices: dict[str, list[str] | None] = field(default_factory=dict)
+    asked: int = 0
+    """How often the devices were asked for."""
 
     def define(self, where: str, config: str = "", resource: str = "") -> World:
         namespace, name = where.split("/")
@@ -65,8 +67,12 @@ class World:
             settings,
             lambda namespace, name: self.definitions.get(f"{namespace}/{name}"),
             self.files,
-            self.devices,
+            self.allocated,
         )
+
+    def allocated(self) -> Mapping[str, list[str] | None]:
+        self.asked += 1
+        return self.devices
 
 
 @pytest.fixture
@@ -250,6 +256,45 @@ def test_a_device_goes_to_one_attachment_and_none_left_is_an_error(world: World)
     )
     with pytest.raises(InvalidConfig):
         world.resolve([{"name": "net-a", "deviceID": "d"}, {"name": "net-b", "deviceID": "d"}])
+
+
+def test_devices_are_asked_for_once_and_only_where_a_definition_names_a_resource(world: World) -> None:
+    world.define("shop/sriov", resource="intel.com/vf")
+    world.devices = {"intel.com/vf": ["0000:03:02.0", "0000:03:02.1"]}
+
+    world.resolve("net-a,net-b")
+    world.resolve([{"name": "sriov", "deviceID": "0000:03:02.7"}])
+    assert world.asked == 0
+
+    world.resolve("sriov,sriov")
+    assert world.asked == 1
+
+
+def test_equal_ids_of_two_resources_are_two_devices_unless_they_are_pci_addresses(world: World) -> None:
+    world.define("shop/rdma", resource="rdma/a").define("shop/dpdk", resource="vendor.com/b")
+    world.devices = {"rdma/a": ["0"], "vendor.com/b": ["0"]}
+
+    plan = world.resolve("rdma,dpdk")
+
+    assert [(one.device_id, one.resource) for one in plan.attachments] == [
+        ("", ""),
+        ("0", "rdma/a"),
+        ("0", "vendor.com/b"),
+    ]
+    world.devices = {"rdma/a": ["0000:03:02.0"], "vendor.com/b": ["0000:03:02.0"]}
+    with pytest.raises(InvalidConfig) as raised:
+        world.resolve("rdma,dpdk")
+    assert raised.value.message == "no device of the resource 'vendor.com/b' is left for shop/dpdk"
+
+
+def test_a_resource_that_is_only_counted_brings_no_device(world: World) -> None:
+    world.define("shop/marked", resource="bridge.network.kubevirt.io/br1")
+    world.devices = {"bridge.network.kubevirt.io/br1": None}
+
+    plan = world.resolve("marked,marked")
+
+    assert [one.device_id for one in plan.attachments] == ["", "", ""]
+    assert [one.extra() for one in plan.attachments] == [{}, {}, {}]
 
 
 def test_a_counted_name_that_no_interface_can_have_is_refused(world: World) -> None:

@@ -80,6 +80,7 @@ def records(draw: st.DrawFn) -> Record:
                 capability_args=OBJECTS,
                 cni_args=OBJECTS,
                 device_id=WORDS,
+                resource=WORDS,
                 device_info_file=WORDS,
                 default_route=st.none() | st.lists(IPS, max_size=2).map(tuple),
                 is_default=st.just(place == 0),
