@@ -22,6 +22,8 @@ SCHEMA = Schema("multinet.config")
 
 CONF_DIR = "/etc/cni/multinet/net.d"
 STATE_DIR = "/var/lib/cni/multinet"
+MULTUS_DIR = "/var/lib/cni/multus"
+RUNTIME_CACHE_DIR = "/var/lib/cni"
 BIN_DIR = "/opt/cni/bin"
 DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo"
 NAMESPACE = "kube-system"
@@ -29,7 +31,7 @@ GLOBAL_NAMESPACES = ("default",)
 SYSTEM_NAMESPACES = ("kube-system",)
 
 MULTUS_NAMES = {
-    "cniDir": "stateDir",
+    "cniDir": "multusDir",
     "multusNamespace": "multinetNamespace",
     "readinessindicatorfile": "readinessIndicatorFile",
 }
@@ -57,6 +59,8 @@ class Settings:
     delegates: tuple[Mapping[str, Any], ...] = ()
     conf_dir: Path = Path(CONF_DIR)
     state_dir: Path = Path(STATE_DIR)
+    multus_dir: Path = Path(MULTUS_DIR)
+    runtime_cache_dir: Path = Path(RUNTIME_CACHE_DIR)
     bin_dir: str = BIN_DIR
     device_info_dir: Path = Path(DEVICE_INFO_DIR)
     folder: Path | None = None
@@ -107,6 +111,8 @@ class Settings:
             delegates=tuple(raw.get("delegates", ())),
             conf_dir=absolute(raw, "confDir", CONF_DIR),
             state_dir=absolute(raw, "stateDir", STATE_DIR),
+            multus_dir=absolute(raw, "multusDir", MULTUS_DIR),
+            runtime_cache_dir=absolute(raw, "runtimeCacheDir", RUNTIME_CACHE_DIR),
             bin_dir=str(absolute(raw, "binDir", BIN_DIR)),
             device_info_dir=absolute(raw, "deviceInfoDir", DEVICE_INFO_DIR),
             folder=absolute_or_none(raw, "folder"),

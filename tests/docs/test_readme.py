@@ -54,6 +54,8 @@ def test_the_defaults_in_the_table_are_those_of_the_code() -> None:
     assert told == {
         "confDir": str(settings.conf_dir),
         "stateDir": str(settings.state_dir),
+        "multusDir": str(settings.multus_dir),
+        "runtimeCacheDir": str(settings.runtime_cache_dir),
         "binDir": settings.bin_dir,
         "deviceInfoDir": str(settings.device_info_dir),
         "namespaceIsolation": json.dumps(settings.namespace_isolation),
