@@ -188,6 +188,13 @@ class PluginFailed(MultinetError):
         return self.plugin_code
 
 
+def code_of(error: BaseException) -> int:
+    """The code that a failure is counted and logged under: never 0, which an executable may fail with, and
+    which would read as success.
+    """
+    return (isinstance(error, MultinetError) and error.cni_code) or MultinetError.code
+
+
 def raise_together(failures: Sequence[MultinetError]) -> None:
     """Raise the first of several, with the others as notes; return when there is none."""
     if failures:

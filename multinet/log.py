@@ -2,6 +2,8 @@
 
 What becomes known on the way is bound by ``bind`` and said once, at the end. A second line is for something
 that a person on call would act upon. stdout belongs to the protocol and is never logged to.
+
+What is bound is the calling thread's own (each thread has its context), and is forgotten when the verb ends.
 """
 
 from __future__ import annotations
@@ -9,15 +11,27 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import traceback
+from collections.abc import Iterator, MutableMapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, TypeVar
 
 import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
 
+from multinet.errors import MultinetError, code_of
+
+MOST_CHARACTERS = 8000
+"""Of one text in a line. An executable may print megabytes, and a node's disk holds the logs of all pods."""
+
 bind = bind_contextvars
 """Add to the line that the running verb will say at its end."""
+
+_phases: ContextVar[dict[str, float] | None] = ContextVar("phases", default=None)
+
+T = TypeVar("T")
 
 
 def set_up(level: str = "info") -> None:
@@ -27,12 +41,22 @@ def set_up(level: str = "info") -> None:
             merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _bounded,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=lambda *_: _Stderr(),
         cache_logger_on_first_use=True,
     )
+
+
+def _bounded(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cut long texts in their middle: what a failure is about stands at its beginning and at its end."""
+    for key, value in line.items():
+        if isinstance(value, str) and len(value) > MOST_CHARACTERS:
+            half = MOST_CHARACTERS // 2
+            line[key] = f"{value[:half]} [{len(value) - 2 * half} characters left out] {value[-half:]}"
+    return line
 
 
 class _Stderr:
@@ -52,20 +76,75 @@ class _Stderr:
 
 
 @contextmanager
-def verb(name: str, **known: Any) -> Iterator[None]:
-    """One line for the verb that runs inside: how it ended, how long it took, and all that was bound."""
+def verb(name: str, *, request: str = "", **known: Any) -> Iterator[None]:
+    """One line for the verb that runs inside: how it ended, how long it and its phases took, all that was
+    bound, and ``request``, the id that the error's answer and the pod's events carry as well.
+    """
     log = structlog.get_logger()
     began = time.monotonic()
-    clear_contextvars()  # what was bound for this thread's last verb
+    clear_contextvars()
+    phases: dict[str, float] = {}
+    _phases.set(phases)
+    if request:
+        known["request"] = request
     bind(verb=name, **known)
     try:
         yield
     except Exception as error:
-        notes = getattr(error, "__notes__", None)
-        said: dict[str, Any] = {"left": notes} if notes else {}
-        log.error("verb failed", error=str(error), seconds=round(time.monotonic() - began, 4), **said)
+        log.error("verb failed", **_failure(error), **_times(began, phases))
         raise
-    log.info("verb done", seconds=round(time.monotonic() - began, 4))
+    else:
+        log.info("verb done", **_times(began, phases))
+    finally:
+        _phases.set(None)
+        clear_contextvars()
+
+
+def _times(began: float, phases: dict[str, float]) -> dict[str, Any]:
+    said: dict[str, Any] = {"seconds": round(time.monotonic() - began, 4)}
+    if phases:
+        said["phases"] = {name: round(seconds * 1000, 2) for name, seconds in phases.items()}
+    return said
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """What the answer says of it, and where a defect is."""
+    said: dict[str, Any] = {"code": code_of(error), "error": str(error)}
+    if notes := getattr(error, "__notes__", None):
+        said["left"] = notes
+    if not isinstance(error, MultinetError):
+        said["trace"] = "".join(traceback.format_exception(error))
+    elif error.details:
+        said["details"] = error.details
+    return said
+
+
+class phase:
+    """The block is a part of the running verb: the line tells its milliseconds. Several of a name add up."""
+
+    __slots__ = ("_began", "_name")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        phases = _phases.get()
+        if phases is not None:
+            phases[self._name] = phases.get(self._name, 0.0) + time.monotonic() - self._began
+
+
+@contextmanager
+def entering(name: str, context: AbstractContextManager[T]) -> Iterator[T]:
+    """``context``, with the time that it takes to get in as a phase: how long a lock was waited for."""
+    with ExitStack() as stack:
+        with phase(name):
+            inside = stack.enter_context(context)
+        yield inside
 
 
 def warn(event: str, **said: Any) -> None:

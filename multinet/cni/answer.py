@@ -16,10 +16,11 @@ from multinet.errors import MultinetError
 _INTERNAL: Final = 999
 
 
-def failure(error: BaseException) -> bytes:
+def failure(error: BaseException, request_id: str = "") -> bytes:
     """The error object. Any exception will do; one that is not ours is told as what it is, a defect.
 
-    ``details`` are the error's own, its hint and its notes, a line each.
+    ``details`` are the error's own, its hint and its notes, a line each; the last names the request as the log
+    does, where it has a name.
     """
     if isinstance(error, MultinetError):
         code, message = error.cni_code, error.sentence
@@ -28,7 +29,8 @@ def failure(error: BaseException) -> bytes:
         code, message = _INTERNAL, f"internal error: {type(error).__name__}: {error}".rstrip(": ")
         further = ["this is a defect: please report it, with the log"]
     said: dict[str, Any] = {"code": code, "msg": message}
-    if details := "\n".join(filter(None, [*further, *getattr(error, "__notes__", [])])):
+    named = f"request {request_id}" if request_id else ""
+    if details := "\n".join(filter(None, [*further, *getattr(error, "__notes__", []), named])):
         said["details"] = details
     return pretty(said)
 

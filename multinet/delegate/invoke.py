@@ -13,12 +13,14 @@ from typing import Any
 
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
+from multinet.cni.request import Verb
 from multinet.cni.types import Result
 from multinet.cni.versions import reconcile
 from multinet.delegate.contract import AnyDelegate, Call
 from multinet.delegate.undo import Undo
 from multinet.errors import AddressError, inside
 from multinet.kernel.namespace import Namespace
+from multinet.timing import timed
 
 Find = Callable[[str], AnyDelegate]
 """CNI type -> delegate."""
@@ -68,23 +70,23 @@ class Plugin:
         )
 
     def add(self, scene: Scene, prev_result: Result | None, undo: Undo) -> Result:
-        with inside(f"[{self.type}]"):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.ADD):
             return self.delegate.add(self.call(scene, prev_result), undo)
 
     def check(self, scene: Scene, prev_result: Result | None) -> None:
-        with inside(f"[{self.type}]"):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.CHECK):
             self.delegate.check(self.call(scene, prev_result))
 
     def delete(self, scene: Scene, prev_result: Result | None) -> None:
-        with inside(f"[{self.type}]"):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.DEL):
             self.delegate.delete(self.call(scene, prev_result))
 
     def gc(self, scene: Scene) -> None:
-        with inside(f"[{self.type}]"):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.GC):
             self.delegate.gc(self.call(scene, None))
 
     def status(self, scene: Scene) -> None:
-        with inside(f"[{self.type}]"):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.STATUS):
             self.delegate.status(self.call(scene, None))
 
 
@@ -122,7 +124,7 @@ class Delegated:
         return inside(f"[{self.type}]")
 
     def add(self, undo: Undo) -> Result:
-        with self._place():
+        with self._place(), timed(self.type, Verb.ADD):
             result = self._plugin.delegate.add(self._call, undo)
             if not result.ips:
                 raise AddressError(
@@ -131,17 +133,17 @@ class Delegated:
             return result
 
     def check(self, prev_result: Result | None) -> None:
-        with self._place():
+        with self._place(), timed(self.type, Verb.CHECK):
             self._plugin.delegate.check(self._plugin.call(self._scene, prev_result))
 
     def delete(self) -> None:
-        with self._place():
+        with self._place(), timed(self.type, Verb.DEL):
             self._plugin.delegate.delete(self._call)
 
     def gc(self) -> None:
-        with self._place():
+        with self._place(), timed(self.type, Verb.GC):
             self._plugin.delegate.gc(self._call)
 
     def status(self) -> None:
-        with self._place():
+        with self._place(), timed(self.type, Verb.STATUS):
             self._plugin.delegate.status(self._call)

@@ -19,7 +19,7 @@ from multinet.verbs.planning import plan_for
 
 def delete(request: Request, node: Node) -> None:
     """Raises what could not be cleared, after all has been tried; the record stays for the next try."""
-    with node.records.lock(request.container_id), node.open_scene(request) as scene:
+    with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
         record = recall(request, node)
         if record is None:
             log.bind(nothing=True)
@@ -43,7 +43,8 @@ def take_back(record: Record, scene: Scene, node: Node) -> None:
         except MultinetError as error:
             failures.append(error)
     try:
-        reverse.delete(chains, record.results, scene)
+        with log.phase("delegates"):
+            reverse.delete(chains, record.results, scene)
     except MultinetError as error:
         failures.append(error)
     raise_together(failures)

@@ -51,7 +51,8 @@ def tell_all(
     """Tell every network we know of which of its attachments are left."""
     failures: list[MultinetError] = []
     strangers = {container for container, _ in valid} - {record.plan.container_id for record in kept}
-    default = plan_for(request, node).attachments[0]
+    with log.phase("plan"):
+        default = plan_for(request, node).attachments[0]
     for network in networks_of(records, default):
         if strangers and network.conflist.name != default.conflist.name:
             # Pods that another meta plugin attached before us still run: what they hold of this network is
@@ -71,7 +72,7 @@ def tell_all(
 
 def remove_stale(stale: Plan, request: Request, node: Node) -> None:
     """The DEL that never came; nothing when it has come meanwhile."""
-    with node.records.lock(stale.container_id):
+    with log.entering("lock", node.records.lock(stale.container_id)):
         record = node.records.find(stale.container_id, stale.ifname)
         if record is not None:
             with scene_of(record, request, node) as scene:
@@ -92,7 +93,7 @@ def tell(network: Attachment, valid: set[tuple[str, str]], request: Request, nod
     attachments = [{"containerID": container, "ifname": ifname} for container, ifname in sorted(valid)]
     told = {VALID: attachments, MISNAMED: attachments}
     one = chain.read(network, node.find_delegate, lenient=True, extra=told)
-    with node.open_scene(request) as scene:
+    with node.open_scene(request) as scene, log.phase("delegates"):
         one.gc(replace(scene, valid=frozenset(valid)))
 
 
