@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from multinet import __version__
+from multinet.cli.migrate import migrate
 from multinet.cli.sandbox.commands import sandbox
 from multinet.errors import MultinetError
 
@@ -40,4 +41,5 @@ def main() -> None:
     """The multi-network stack for Kubernetes pods."""
 
 
+main.add_command(migrate)
 main.add_command(sandbox)

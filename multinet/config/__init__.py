@@ -1,6 +1,7 @@
 """The settings: one file, or the multinet entry of a CNI configuration; checked once, then frozen."""
 
 from multinet.config.agent import AgentSettings
+from multinet.config.reload import RELOADABLE, changed
 from multinet.config.settings import SCHEMA, Settings
 
-__all__ = ["SCHEMA", "AgentSettings", "Settings"]
+__all__ = ["RELOADABLE", "SCHEMA", "AgentSettings", "Settings", "changed"]

@@ -66,6 +66,8 @@ class AgentSettings:
     node_name: str = ""
     kubeconfig: Path | None = None
     cni_conf_dir: Path = Path(CNI_CONF_DIR)
+    primary_dir: Path | None = None
+    """None: ``cni_conf_dir``."""
     primary: str = ""
     conflist_name: str = CONFLIST_NAME
     network_name: str = NETWORK_NAME
@@ -93,6 +95,7 @@ class AgentSettings:
                 node_name=raw.get("nodeName") or environ.get("NODE_NAME", ""),
                 kubeconfig=absolute_or_none(raw, "kubeconfig"),
                 cni_conf_dir=absolute(raw, "cniConfDir", CNI_CONF_DIR),
+                primary_dir=absolute_or_none(raw, "primaryDir"),
                 primary=file_name(raw, "primary", "", CONF_SUFFIXES),
                 conflist_name=file_name(raw, "conflistName", CONFLIST_NAME, (".conflist",)),
                 network_name=raw.get("networkName") or NETWORK_NAME,

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from multinet.config import multus
 from multinet.config.agent import AgentSettings
 from multinet.config.values import absolute, absolute_or_none
-from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, UnsupportedField, inside
+from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, inside
 from multinet.schema import Schema
 
 SCHEMA = Schema("multinet.config")
@@ -29,25 +30,6 @@ DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo"
 NAMESPACE = "kube-system"
 GLOBAL_NAMESPACES = ("default",)
 SYSTEM_NAMESPACES = ("kube-system",)
-
-MULTUS_NAMES = {
-    "cniDir": "multusDir",
-    "multusNamespace": "multinetNamespace",
-    "readinessindicatorfile": "readinessIndicatorFile",
-}
-"""Multus's name -> ours, where only the name differs."""
-
-MULTUS_WITHOUT_EFFECT = frozenset(
-    {
-        "kubeconfig",  # no API server is asked where a folder stands for the cluster
-        "logFile",  # the log goes to stderr, to whoever collects it
-        "logToStderr",
-        "logOptions",
-        "retryDeleteOnError",  # a failed DEL always keeps what it needs to be tried again
-    }
-)
-
-MULTUS_LOG_LEVELS = {"panic": "error", "verbose": "info"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +81,7 @@ class Settings:
         """Read the settings, or the plugin entry as the runtime sent it. ``primary_is_found``: where they name
         no first network, somebody looks for it. Raises InvalidConfig, UnsupportedField.
         """
-        raw = SCHEMA.read(translate(conf))
+        raw = SCHEMA.read(multus.translate(conf).settings)
         if not primary_is_found and not raw.get("clusterNetwork") and not raw.get("delegates"):
             raise InvalidConfig(
                 "neither 'clusterNetwork' nor 'delegates' is given",
@@ -147,22 +129,3 @@ def _yaml(content: bytes) -> Any:
         return yaml.safe_load(content) if content.strip() else {}
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DecodingFailure(f"it is neither JSON nor YAML: {error}", hint="correct the file") from error
-
-
-def translate(conf: Mapping[str, Any]) -> dict[str, Any]:
-    """Multus's keys in our words; a key that has no effect here is left out."""
-    ours: dict[str, Any] = {}
-    for key, value in conf.items():
-        if key == "auxiliaryCNIChainName" and value:
-            raise UnsupportedField(
-                f"auxiliaryCNIChainName: {value!r} is not served",
-                hint="put the further plugins into the cluster network's own list",
-            )
-        if key in MULTUS_WITHOUT_EFFECT or key == "auxiliaryCNIChainName":
-            continue
-        if key == "globalNamespaces" and isinstance(value, str):
-            value = [name.strip() for name in value.split(",") if name.strip()]
-        if key == "logLevel" and isinstance(value, str):
-            value = MULTUS_LOG_LEVELS.get(value.lower(), value.lower())
-        ours[MULTUS_NAMES.get(key, key)] = value
-    return ours
