@@ -1,0 +1,126 @@
+"""A kubeconfig, read by ourselves where it says everything: tokens, certificates, files or texts of them.
+
+A user that is described by a program (``exec``) or by an ``auth-provider`` is left to the ``kubernetes``
+package, which knows those protocols, and which is imported for nobody else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+import yaml
+from urllib3.exceptions import InsecureRequestWarning
+
+from multinet.errors import InvalidConfig, inside
+from multinet.kube.access import Access
+
+_log = structlog.get_logger()
+
+_NOT_SERVED = {
+    "proxy-url": "proxies are not supported",
+    "username": "Kubernetes has no passwords any more",
+    "as": "acting as somebody else is not supported",
+}
+
+
+def read(path: Path) -> Access:
+    """The current context. Raises InvalidConfig."""
+    with inside(f"kubeconfig {path}"):
+        try:
+            content = yaml.safe_load(path.read_text())
+        except OSError as error:
+            raise InvalidConfig(f"could not read it: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InvalidConfig(f"it is not YAML: {error}") from error
+        if not isinstance(content, dict):
+            raise InvalidConfig("it is not an object")
+        context = _named(content, "contexts", "context", _text(content, "current-context"))
+        cluster = _named(content, "clusters", "cluster", _text(context, "cluster"))
+        user = _named(content, "users", "user", _text(context, "user")) if context.get("user") else {}
+        for key, why in _NOT_SERVED.items():
+            if cluster.get(key) or user.get(key):
+                raise InvalidConfig(f"{key}: {why}")
+        return _access(path, cluster, user)
+
+
+def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Access:
+    insecure = cluster.get("insecure-skip-tls-verify") is True
+    if insecure:
+        # Said once, by us, and not on stderr at every request.
+        warnings.simplefilter("ignore", InsecureRequestWarning)
+        _log.warning("the API server's certificate is not verified", kubeconfig=str(path))
+    certificate = _file_or_data(path, user, "client-certificate")
+    key = _file_or_data(path, user, "client-key")
+    authorization: Callable[[], str] | None = None
+    if user.get("exec") or user.get("auth-provider"):
+        authorization, certificate, key = _by_plugin(path, certificate, key)
+    return Access(
+        server=_text(cluster, "server").rstrip("/"),
+        ca=_file_or_data(path, cluster, "certificate-authority"),
+        token=_token(path, user),
+        certificate=certificate,
+        key=key,
+        server_name=_text(cluster, "tls-server-name", required=False),
+        insecure=insecure,
+        authorization=authorization,
+    )
+
+
+def _named(content: Mapping[str, Any], plural: str, singular: str, name: str) -> Mapping[str, Any]:
+    for entry in content.get(plural) or ():
+        if isinstance(entry, dict) and entry.get("name") == name:
+            found = entry.get(singular)
+            return found if isinstance(found, dict) else {}
+    raise InvalidConfig(f"{plural}: there is none named {name!r}")
+
+
+def _text(holder: Mapping[str, Any], key: str, *, required: bool = True) -> str:
+    value = holder.get(key) or ""
+    if not isinstance(value, str) or (required and not value):
+        raise InvalidConfig(f"{key}: expected a text")
+    return value
+
+
+def _token(path: Path, user: Mapping[str, Any]) -> Path | str:
+    """As client-go does: the file goes first, for its content may be renewed."""
+    file = _text(user, "tokenFile", required=False)
+    return path.parent / file if file else _text(user, "token", required=False)
+
+
+def _file_or_data(path: Path, holder: Mapping[str, Any], key: str) -> Path | str:
+    """``KEY-data`` goes before ``KEY``; a relative path is meant from the kubeconfig's folder."""
+    data = _text(holder, f"{key}-data", required=False)
+    if data:
+        try:
+            return base64.b64decode(data, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise InvalidConfig(f"{key}-data: expected PEM in base64") from error
+    file = _text(holder, key, required=False)
+    return path.parent / file if file else ""
+
+
+def _by_plugin(
+    path: Path, certificate: Path | str, key: Path | str
+) -> tuple[Callable[[], str], Path | str, Path | str]:
+    """Let the ``kubernetes`` package ask the program now, and again when what it said has expired."""
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException, load_kube_config
+
+    configuration = Configuration()
+    try:
+        load_kube_config(str(path), client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    except ConfigException as error:
+        raise InvalidConfig(str(error)) from error
+    if configuration.cert_file and configuration.key_file:
+        certificate, key = Path(configuration.cert_file), Path(configuration.key_file)
+
+    def authorization() -> str:
+        return configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or ""
+
+    return authorization, certificate, key
