@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.netns import Netns
-from tests.verbs.node import DEFAULT_NETWORK, Node, host_local
+from tests.verbs.node import DEFAULT_NETWORK, NETWORKS, Node, host_local
 
 pytestmark = pytest.mark.kernel
 
@@ -141,6 +143,47 @@ def test_a_container_that_is_no_pod_gets_the_cluster_network(node: Node, pod: Ne
     node.add(pod, pod="nobody-knows")
 
     assert pod.links() == ["eth0"]
+
+
+def test_annotations_that_the_runtime_hands_over_are_the_pods(node: Node, pod: Netns) -> None:
+    node.pod("cart", "net-a,net-b")
+
+    node.add(pod, conf=handed_over({NETWORKS: "net-b"}))
+    assert [one["name"] for one in node.status()] == ["cluster", "default/net-b"]
+    node.do("DEL", pod)
+
+    node.add(pod, pod="not-in-the-folder", conf=handed_over({NETWORKS: "net-a"}))
+    assert [one["name"] for one in node.status("not-in-the-folder")] == ["cluster", "default/net-a"]
+    node.do("DEL", pod)
+
+    node.add(pod, conf=handed_over(None))
+    assert pod.links() == ["eth0"]
+
+
+def test_where_the_runtime_hands_over_none_the_cluster_is_asked(node: Node, pod: Netns) -> None:
+    node.pod("cart", "net-b")
+
+    node.add(pod, conf={"runtimeConfig": {"portMappings": []}})
+
+    assert [one["name"] for one in node.status()] == ["cluster", "default/net-b"]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (["a"], "runtimeConfig.io.kubernetes.cri.pod-annotations: expected an object, got a list"),
+        ({"a": 1}, "runtimeConfig.io.kubernetes.cri.pod-annotations.a: expected a string, got a number"),
+    ],
+)
+def test_annotations_of_another_form_are_refused(node: Node, pod: Netns, told: object, said: str) -> None:
+    refusal = node.refusal("ADD", pod, conf=handed_over(told))
+
+    assert (refusal["code"], refusal["msg"]) == (7, said)
+    assert (pod.links(), node.records()) == ([], [])
+
+
+def handed_over(annotations: object) -> dict[str, Any]:
+    return {"runtimeConfig": {"io.kubernetes.cri.pod-annotations": annotations}}
 
 
 def test_an_old_version_is_answered_in_its_own_words(node: Node, pod: Netns) -> None:
