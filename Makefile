@@ -15,7 +15,8 @@ PYTEST := $(RUN)/python -m pytest
 
 # Debian's packages: what running needs, and what the tests need besides.
 PACKAGES := iproute2 iputils-ping mount nftables util-linux
-TEST_PACKAGES := conntrack ethtool gcc git iptables kmod libc6-dev procps tcpdump user-mode-linux
+TEST_PACKAGES := clang conntrack ethtool gcc gcc-aarch64-linux-gnu git iptables kmod libc6-dev \
+	libc6-dev-arm64-cross libclang-rt-dev musl-tools procps qemu-user-static tcpdump user-mode-linux
 
 C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c)
 C_BUILT := $(patsubst %.c,.cache/c/%,$(notdir $(C_PROGRAMS)))
@@ -28,7 +29,7 @@ help: ## Say what there is
 # --- set-up ---
 
 .PHONY: setup
-setup: venv test-packages peers programs ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
+setup: venv test-packages peers programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
 
 .PHONY: venv
 venv: packages $(VENV)/made ## Make the Python environment only
@@ -78,6 +79,17 @@ programs: test-packages $(C_BUILT)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
 
+# What the container runtime executes, for this machine.
+SHIM_SOURCES := $(wildcard multinet/shim/*.[ch]) multinet/shim/build.py multinet/__init__.py
+
+.PHONY: shim
+shim: venv test-packages .cache/shim/multinet ## Build the shim into .cache/shim
+	@:
+
+.cache/shim/multinet: $(SHIM_SOURCES)
+	@echo "building the shim"
+	@$(RUN)/python multinet/shim/build.py $@
+
 # --- trying it ---
 
 .PHONY: demo
@@ -99,6 +111,11 @@ test: root setup ## Run every test: this machine's kernel first, then those that
 .PHONY: test-kernels
 test-kernels: root setup ## Run the tests that need User-Mode Linux's kernel, in it (as root)
 	@$(RUN)/python e2e/kernels/uml/run -m uml
+
+.PHONY: fuzz-shim
+fuzz-shim: RUNS := 1000000
+fuzz-shim: venv test-packages ## Feed the shim what no agent sends, RUNS=1000000 times
+	@$(RUN)/python -m tests.shim.fuzzing $(RUNS)
 
 .PHONY: bench
 bench: root setup ## Measure ADD and DEL beside the reference's programs and a C program (as root; the last line is JSON)
