@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_interface
 
@@ -12,7 +13,7 @@ from multinet.cni.addresses import parse_cidr
 from multinet.cni.types import CIDR, Address, Route
 from multinet.errors import Exists, InvalidConfig
 from multinet.kernel import addresses, forwarding, links
-from multinet.kernel.links import Link
+from multinet.kernel.links import End, Link
 from multinet.kernel.namespace import Namespace
 from multinet.kernel.veth import make_pair
 
@@ -92,8 +93,24 @@ def ensure_vlan_link(host: Namespace, bridge: Link, conf: BridgeConf) -> Link:
     name = f"{conf.bridge}.{conf.vlan}"
     found = links.find(host.rtnl, name)
     if found is None:
-        pair = make_pair(host, host, name, mtu=bridge.mtu)
-        plug(host, pair.far, bridge, replace(conf, trunk=None, hairpin=False, port_isolation=False))
-        host.rtnl.request(links.set_up(pair.near.index))
-        found = pair.near
+        with suppress(Exists):  # another ADD was faster
+            pair = make_pair(host, host, name, mtu=bridge.mtu)
+            plug_gateway(host, pair.near, pair.far, bridge, conf)
+            return pair.near
+        found = links.get(host.rtnl, name)
+    if found.kind == "veth" and not found.up:
+        finish_gateway(host, found, bridge, conf)
     return found
+
+
+def finish_gateway(host: Namespace, near: Link, bridge: Link, conf: BridgeConf) -> None:
+    """The pair is there but not up: whoever made it died on the way, or is on it now. Doing it twice is no harm."""
+    far = links.get_by_index(host.rtnl, near.parent)
+    if far.master in (0, bridge.index):  # else somebody has put it to another use
+        plug_gateway(host, near, End(index=far.index, name=far.name), bridge, conf)
+
+
+def plug_gateway(host: Namespace, near: Link, far: End, bridge: Link, conf: BridgeConf) -> None:
+    """Setting the near end up comes last, and so tells that all of it was done."""
+    plug(host, far, bridge, replace(conf, trunk=None, hairpin=False, port_isolation=False))
+    host.rtnl.request(links.set_up(near.index))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from multinet import steps
 from tests.support.netns import Netns
 from tests.support.plugins import pings, refusal
 from tests.support.wait import until
@@ -133,3 +134,54 @@ def test_a_bridge_that_was_made_without_filtering_stays_without(attach, pod, hos
     (link,) = host.json("ip", "-d", "-j", "link", "show", "br0")
     assert link["linkinfo"]["info_data"]["vlan_filtering"] == 0
     assert vlans(host, one.host_end) == {10: ACCESS}
+
+
+HALF_MADE = {
+    "only made": [],
+    "a port, but in no VLAN": [["set", "half", "master", "br0", "up"]],
+}
+
+
+@pytest.mark.parametrize("done", HALF_MADE)
+def test_a_gateway_that_a_dying_add_left_half_made_is_finished(attach, pod, host: Netns, ranges, done: str):
+    host.ip("link", "add", "br0", "type", "bridge", "vlan_filtering", "1")
+    host.ip("link", "add", "br0.10", "type", "veth", "peer", "name", "half")
+    for command in HALF_MADE[done]:
+        host.ip("link", *command)
+
+    one = attach(pod, bridge(vlan=10, isDefaultGateway=True, ipam=ranges("10.1.2.0/24"))).add()
+
+    assert vlans(host, "half") == {10: ACCESS}
+    until(lambda: pings(pod, "10.1.2.1"), what="a ping to the gateway")
+    one.check()
+
+
+def test_of_two_first_adds_at_once_both_get_the_gateway(attach, pod, host: Netns, ranges):
+    """The other one makes the pair just before this one does, and comes no further for now."""
+    others: list[str] = []
+
+    def other(step: str) -> None:
+        if "br0.10" in step and not others:
+            others.append(step)
+            host.ip("link", "add", "br0.10", "type", "veth", "peer", "name", "half")
+
+    steps.listen(other)
+    try:
+        attach(pod, bridge(vlan=10, isDefaultGateway=True, ipam=ranges("10.1.2.0/24"))).add()
+    finally:
+        steps.listen(None)
+
+    assert others[0].startswith("make the veth pair br0.10 and ")
+    until(lambda: pings(pod, "10.1.2.1"), what="a ping to the gateway")
+
+
+def test_a_link_of_that_name_that_is_somebody_elses_is_left_as_it_is(attach, pod, host: Netns, ranges):
+    host.ip("link", "add", "br0", "type", "bridge", "vlan_filtering", "1")
+    host.ip("link", "add", "br9", "type", "bridge")
+    host.ip("link", "add", "br0.10", "type", "veth", "peer", "name", "theirs")
+    host.ip("link", "set", "theirs", "master", "br9")
+
+    attach(pod, bridge(vlan=10, isGateway=True, ipam=ranges("10.1.2.0/24"))).add()
+
+    (theirs,) = host.json("ip", "-j", "link", "show", "theirs")
+    assert (theirs["master"], "UP" in theirs["flags"]) == ("br9", False)
