@@ -13,12 +13,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
+import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
 from multinet import steps
-from multinet.errors import IOFailure
+from multinet.errors import Busy, IOFailure
 
 AnyPath: TypeAlias = str | Path
 
@@ -34,6 +37,9 @@ HINTS = {
 
 CHUNK = 65536
 """Bytes read at once."""
+
+UNFINISHED_SECONDS = 3600.0
+"""A file that has its ``temporary`` name for that long has no writer any more."""
 
 NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR)
 """What open() says where the file system has no unnamed files (NFS; overlayfs before Linux 6.1)."""
@@ -147,6 +153,18 @@ def remove(path: AnyPath) -> bool:
     return True
 
 
+def older(folder: AnyPath, pattern: str, seconds: float) -> list[Path]:
+    """The files of that pattern in a folder that were last written that long ago; none where it can't be read."""
+    before = time.time() - seconds
+    found = []
+    for file in sorted(Path(folder).glob(pattern)):
+        with suppress(OSError):
+            status = file.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_mtime < before:
+                found.append(file)
+    return found
+
+
 def move(source: AnyPath, target: AnyPath) -> None:
     """Within a file system, over whatever has that name."""
     steps.step(f"rename {source} to {target}")
@@ -175,12 +193,14 @@ class Lock:
 
     It holds against other processes and against other threads of this one, and ends with the process. The
     file is never removed: who waits on a removed file would hold a lock that nobody else knows. Leaving the
-    block closes it; a ``Lock`` is held by one thread at a time.
+    block closes it; a ``Lock`` is held by one thread at a time. Without ``wait``, entering it while somebody
+    holds it raises Busy.
     """
 
-    def __init__(self, path: AnyPath, mode: int = 0o600) -> None:
+    def __init__(self, path: AnyPath, mode: int = 0o600, *, wait: bool = True) -> None:
         self._path = path
         self._mode = mode
+        self._how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
         self._fd = -1
 
     def __enter__(self) -> Self:
@@ -191,10 +211,12 @@ class Lock:
                 steps.step(f"create {self._path}")
                 fd = os.open(self._path, os.O_RDONLY | os.O_CREAT, self._mode)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
+                fcntl.flock(fd, self._how)
             except BaseException:
                 os.close(fd)
                 raise
+        except BlockingIOError as error:
+            raise Busy(f"could not lock {self._path}: it is held", errno=errno.EAGAIN) from error
         except OSError as error:
             raise failure("lock", self._path, error) from error
         self._fd = fd
@@ -241,3 +263,12 @@ def _create_named(path: AnyPath, data: bytes, mode: int) -> None:
 def _write_all(fd: int, data: bytes) -> None:
     while data:
         data = data[os.write(fd, data) :]
+
+
+def signature(path: Path) -> tuple[int, int, int] | None:
+    """Tells one content of a file from the next, without reading it; None when nothing is there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -34,6 +34,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -187,4 +188,19 @@ class Done:
 def pass_fds(connection: socket.socket, frame: bytes, fds: Sequence[int]) -> None:
     """Send a frame with file descriptors on its first byte. Raises OSError."""
     sent = socket.send_fds(connection, [frame], list(fds))
-    connection.sendall(memoryview(frame)[sent:])
+    if sent < len(frame):  # an empty one fails when the other side has heard enough and closed
+        connection.sendall(memoryview(frame)[sent:])
+
+
+def take_fds(connection: socket.socket, most: int) -> tuple[bytes, list[int]]:
+    """What has come, at most ``most`` bytes of it, with its file descriptors. Raises OSError.
+
+    ``socket.recv_fds`` of some Pythons drops its flags, and the descriptors would be inherited by every program
+    that is started.
+    """
+    data, ancillary, _, _ = connection.recvmsg(most, socket.CMSG_SPACE(MOST_FDS * 4), socket.MSG_CMSG_CLOEXEC)
+    fds = array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    return data, list(fds)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from multinet.cni.types import Result
+from multinet.deadline import Deadline
 from multinet.delegate.invoke import Scene
 from multinet.delegate.undo import Undo
 from multinet.errors import Exists
@@ -36,10 +37,17 @@ def refuse_taken_names(scene: Scene, attachments: Sequence[Attachment]) -> None:
             )
 
 
-def run(chains: Sequence[Chain], scene: Scene, undo: Undo) -> list[Result]:
-    """Add every attachment in order, then settle who carries the default route. One result an attachment."""
+def run(
+    chains: Sequence[Chain], scene: Scene, undo: Undo, deadline: Deadline | None = None
+) -> list[Result]:
+    """Add every attachment in order, then settle who carries the default route. One result an attachment.
+
+    Raises TryAgain between two of them when the ``deadline`` is over.
+    """
     results = []
     for chain in chains:
+        if deadline is not None:
+            deadline.check(f"adding {chain.attachment.network}")
         result = chain.add(at(scene, chain.attachment), undo)
         honoured.verify(chain.attachment, result)
         results.append(result)

@@ -22,8 +22,9 @@ from multinet.verbs.planning import plan_for
 def add(request: Request, node: Node) -> bytes:
     """The answer, in the version asked for. Raises whatever stood in the way; then nothing is left."""
     refuse_before_ready(node)
-    with node.records.lock(request.container_id), node.open_scene(request) as scene:
-        plan = plan_for(request, node)
+    with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
+        with log.phase("plan"):
+            plan = plan_for(request, node)
         log.bind(networks=[attachment.network for attachment in plan.attachments])
         if (standing := what_stands(request, plan, scene, node)) is not None:
             log.bind(again=True)
@@ -39,7 +40,8 @@ def add(request: Request, node: Node) -> bytes:
             node.records.write(intention)
             undo.push("remove the device-info files", lambda: node.device_info.remove(plan))
             node.device_info.prepare(plan)
-            results = pipeline.run(chains, scene, undo)
+            with log.entering("turn", node.kernel()), log.phase("delegates"):
+                results = pipeline.run(chains, scene, undo, node.deadline)
             outcomes = tuple(
                 outcome(one, result, node) for one, result in zip(plan.attachments, results, strict=True)
             )
@@ -47,6 +49,7 @@ def add(request: Request, node: Node) -> bytes:
             said = answer(outcomes, request)
             publish(plan, outcomes, node)
             undo.keep()
+        node.added(plan, outcomes)
         return said
 
 
@@ -109,4 +112,5 @@ def answer(outcomes: tuple[Outcome, ...], request: Request) -> bytes:
 def publish(plan: Plan, outcomes: tuple[Outcome, ...], node: Node) -> None:
     """Tell the pod what it was given: before the answer, so that a container can read it when it starts."""
     if plan.pod is not None and (plan.names_networks or node.settings.status_for_all_pods):
-        node.cluster.publish(plan.pod, network_status(outcomes))
+        with log.phase("publish"):
+            node.cluster.publish(plan.pod, network_status(outcomes))

@@ -5,19 +5,21 @@ The daemonless run opens them on a folder and a disk; a daemon opens them on wat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from multinet.cni.request import Request
 from multinet.config import Settings
+from multinet.deadline import Deadline
 from multinet.delegate.invoke import Find, Scene
 from multinet.npwg.device import DeviceInfo
 from multinet.npwg.nad import NetworkAttachmentDefinition
 from multinet.npwg.status import NetworkStatus
-from multinet.plan import Plan, Pod, Record
+from multinet.plan import Outcome, Plan, Pod, Record
 from multinet.resolve.defaults import Configurations
+from multinet.resolve.devices import Allocated
 
 
 class Records(Protocol):
@@ -46,8 +48,8 @@ class Cluster(Protocol):
 
     def definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None: ...
 
-    def devices(self, pod: Pod) -> Mapping[str, Sequence[str]]:
-        """Resource name -> the device ids allocated to the pod."""
+    def devices(self, pod: Pod) -> Allocated:
+        """What was allocated to the pod. Asked once, and only for a pod whose definitions name a resource."""
 
     def publish(self, pod: Pod, status: Sequence[NetworkStatus]) -> None: ...
 
@@ -63,6 +65,9 @@ class DeviceInfoFiles(Protocol):
     def remove(self, plan: Plan) -> None: ...
 
 
+Added = Callable[[Plan, Sequence[Outcome]], None]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
     """Everything that a verb needs of the world, for one request."""
@@ -75,3 +80,11 @@ class Node:
     find_delegate: Find
     open_scene: Callable[[Request], AbstractContextManager[Scene]]
     boot_id: str
+    deadline: Deadline = field(default_factory=Deadline.never)
+    """When the request must be over."""
+    kernel: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Held while an ADD makes things: more than a few at once only wait for each other in the kernel."""
+    not_ready: Callable[[], str] = str
+    """Why an ADD could not be served now; "" when it could."""
+    added: Added = lambda plan, outcomes: None
+    """Told when a pod has got what it asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multinet import log
 from multinet.cni.request import Request
 from multinet.errors import MultinetError, NotAvailable
 from multinet.pipeline import chain
@@ -17,13 +18,16 @@ def status(request: Request, node: Node) -> None:
             f"the cluster network is not ready: {ready} is not there",
             hint="its own agent on this node makes that file",
         )
+    if why := node.not_ready():
+        raise NotAvailable(why, hint="look at the log of the multinet agent on this node")
     try:
         node.records.writable()
-        default = plan_for(request, node).attachments[0]
+        with log.phase("plan"):
+            default = plan_for(request, node).attachments[0]
         one = chain.read(default, node.find_delegate, lenient=True)
     except NotAvailable:
         raise
     except MultinetError as error:
         raise NotAvailable(error.sentence, hint=error.hint, details=error.details) from error
-    with node.open_scene(request) as scene:
+    with node.open_scene(request) as scene, log.phase("delegates"):
         one.status(scene)

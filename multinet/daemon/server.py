@@ -1,0 +1,377 @@
+"""The agent's socket: one thread that accepts and reads calls, and workers that serve them.
+
+The reader never waits for one caller: a call is queued once it has come in whole. A caller that hangs up
+before its turn is forgotten; from then on its work is finished or undone, and a record tells which.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+from multinet import log
+from multinet.cni import answer
+from multinet.daemon import frame
+from multinet.daemon.caller import Caller, close_all
+from multinet.daemon.frame import Call, Kind
+from multinet.daemon.lanes import Drop, Job, Lanes
+from multinet.deadline import Deadline
+from multinet.errors import IOFailure, MultinetError, TryAgain
+
+BACKLOG: Final = 4096
+"""Connections that the kernel holds before we accept them (net.core.somaxconn may allow fewer)."""
+CALL_SECONDS: Final = 10.0
+"""How long a call may take to come in whole."""
+TICK_SECONDS: Final = 0.5
+"""How often the reader looks for calls that have waited too long."""
+CONNECTIONS_BESIDE_THE_QUEUE: Final = 128
+"""Connections whose call is not in yet."""
+STOP_SHARE: Final = 0.7
+"""Which part of the grace period running work may use before its waiting is cut short, so that it undoes."""
+CREDENTIALS: Final = struct.Struct("3i")
+READ: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
+HANGUP: Final = select.EPOLLRDHUP | select.EPOLLONESHOT
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One caller, from accept to answer."""
+
+    socket: socket.socket
+    pid: int
+    opened: float = field(default_factory=time.monotonic)
+    data: bytearray = field(default_factory=bytearray)
+    fds: list[int] = field(default_factory=list)
+    length: int = -1
+    call: Call | None = None
+    job: Job[Connection] | None = None
+
+    def close(self) -> None:
+        close_all(self.fds)
+        self.fds.clear()
+        self.socket.close()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Served:
+    """What a call is served with."""
+
+    call: Call
+    fds: tuple[int, ...]
+    """The caller's network namespace and, if it could be opened, the container's; the server closes them."""
+    pid: int
+    waited: float
+    caller: Caller
+    deadline: Deadline
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Each is described with the setting of its name (``config.AgentSettings``)."""
+
+    workers: int
+    queue: int
+    queue_seconds: float
+    request_seconds: float
+
+
+Serve = Callable[[Served], tuple[int, bytes]]
+"""A call -> exit status and stdout. Never raises an ``Exception``."""
+Dropped = Callable[[Drop], None]
+
+
+class Server:
+    """Listens on ``path`` from ``start`` to ``stop``."""
+
+    def __init__(
+        self, path: Path, limits: Limits, serve: Serve, *, dropped: Dropped = lambda _: None
+    ) -> None:
+        self._path = path
+        self._limits = limits
+        self._serve = serve
+        self._dropped = dropped
+        # Half of the workers for ADDs: see Lanes.
+        self._lanes = Lanes[Connection](most=limits.queue, most_heavy=max(1, limits.workers // 2))
+        self._connections: dict[int, Connection] = {}
+        self._deadlines: set[Deadline] = set()
+        self._epoll = select.epoll()
+        self._wake_read, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._listener: socket.socket | None = None
+        self._inode = 0
+        self._threads: list[Thread] = []
+        self._stopping = False
+        self._trusted = {0, os.geteuid()}
+
+    @property
+    def waiting(self) -> int:
+        return self._lanes.waiting
+
+    @property
+    def running(self) -> int:
+        return self._lanes.running
+
+    def longest(self) -> float:
+        """For how many seconds the oldest of the running calls has run."""
+        return self._lanes.longest()
+
+    @property
+    def listening(self) -> bool:
+        return self._listener is not None and not self._stopping
+
+    # --- start and stop ---
+
+    def start(self) -> None:
+        """Listen. A socket of an agent before us is replaced in one step. Raises IOFailure."""
+        self._listener = listen(self._path)
+        self._inode = self._path.stat().st_ino
+        self._listener.setblocking(False)
+        self._epoll.register(self._wake_read, select.EPOLLIN)
+        self._epoll.register(self._listener, select.EPOLLIN)
+        names = ["reader", *(f"worker-{number}" for number in range(self._limits.workers))]
+        for name in names:
+            thread = Thread(target=self._read if name == "reader" else self._work, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, grace: float) -> bool:
+        """Accept no more, let what runs end, and say whether it did within ``grace`` seconds.
+
+        Calls that have not begun are hung up on: the shim says them again to the next agent. What still runs
+        towards the end has its waiting cut short and undoes what it did.
+        """
+        if self._stopping:
+            return not self._lanes.running
+        began = time.monotonic()
+        self._stopping = True
+        os.write(self._wake, b"x")
+        for job in self._lanes.close():
+            self._dropped(Drop.STOPPING)
+            self._forget(job.payload)
+        ended = self._lanes.wait_idle(grace * STOP_SHARE)
+        if not ended:
+            for deadline in list(self._deadlines):
+                deadline.end("the agent is being stopped")
+            ended = self._lanes.wait_idle(max(0.0, began + grace - time.monotonic()))
+        reader, *workers = self._threads
+        for thread in (reader, *(workers if ended else ())):
+            thread.join()
+        self._epoll.close()
+        os.close(self._wake)
+        os.close(self._wake_read)
+        return ended
+
+    def _unlink(self) -> None:
+        """Remove the socket's file, unless it is by now that of the agent after us."""
+        with suppress(OSError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+    # --- the reader ---
+
+    def _read(self) -> None:
+        assert self._listener is not None
+        looked = time.monotonic()
+        while not self._stopping:
+            for fd, _ in self._epoll.poll(TICK_SECONDS):
+                if fd == self._listener.fileno():
+                    self._accept()
+                elif (connection := self._connections.get(fd)) is not None:
+                    self._hear(connection)
+            if time.monotonic() - looked >= TICK_SECONDS:
+                looked = time.monotonic()
+                self._look_for_the_late(looked)
+        self._unlink()
+        self._listener.close()
+        for connection in list(self._connections.values()):
+            if connection.job is None:
+                self._forget(connection)
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        for _ in range(BACKLOG):
+            try:
+                accepted, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # no file descriptor left, or it hung up already
+                log.warn("could not accept a call", error=error.strerror)
+                return
+            pid, uid, _ = CREDENTIALS.unpack(
+                accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+            )
+            most = self._limits.queue + self._limits.workers + CONNECTIONS_BESIDE_THE_QUEUE
+            if uid not in self._trusted or len(self._connections) >= most:
+                log.warn("refused a caller", pid=pid, uid=uid, connections=len(self._connections))
+                accepted.close()
+                continue
+            accepted.setblocking(False)
+            self._connections[accepted.fileno()] = Connection(socket=accepted, pid=pid)
+            self._epoll.register(accepted.fileno(), READ)
+
+    def _hear(self, connection: Connection) -> None:
+        """Take in what has come; queue the call once it is whole."""
+        if connection.job is not None:  # it waits for its turn, and has hung up
+            if self._lanes.drop(connection.job):
+                self._dropped(Drop.GONE)
+                self._forget(connection)
+            return
+        try:
+            whole = take_in(connection)
+        except (OSError, MultinetError) as error:
+            if connection.data or isinstance(error, MultinetError):
+                log.warn("a call did not come in whole", pid=connection.pid, error=str(error))
+            self._forget(connection)
+            return
+        if not whole:
+            self._epoll.modify(connection.socket.fileno(), READ)
+            return
+        assert connection.call is not None
+        job = connection.job = job_of(connection, connection.call)
+        self._epoll.modify(connection.socket.fileno(), HANGUP)
+        if (refused := self._lanes.submit(job)) is not None:
+            self._refuse(connection, refused)
+
+    def _look_for_the_late(self, now: float) -> None:
+        for job in self._lanes.expired(self._limits.queue_seconds):
+            self._refuse(job.payload, Drop.LATE)
+        for connection in list(self._connections.values()):
+            if connection.job is None and now - connection.opened > CALL_SECONDS:
+                log.warn("a call did not come in whole", pid=connection.pid, error="it took too long")
+                self._forget(connection)
+
+    def _refuse(self, connection: Connection, why: Drop) -> None:
+        self._dropped(why)
+        if why is not Drop.STOPPING:
+            error = refusal(why, self._limits)
+            connection.socket.setblocking(False)
+            with suppress(OSError):
+                connection.socket.send(frame.pack(Kind.ANSWER, 1, texts=[answer.failure(error), b""]))
+        self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        """Whoever takes it out of the table closes it."""
+        if self._connections.pop(connection.socket.fileno(), None) is not None:
+            with suppress(OSError, ValueError):  # ValueError: the agent has stopped meanwhile
+                self._epoll.unregister(connection.socket.fileno())
+            connection.close()
+
+    # --- the workers ---
+
+    def _work(self) -> None:
+        while (job := self._lanes.take()) is not None:
+            try:
+                self._perform(job)
+            except Exception as error:  # a defect; the thread lives on for the others
+                log.warn("a call was not answered", pid=job.payload.pid, error=repr(error))
+            finally:
+                self._forget(job.payload)
+                self._lanes.done(job)
+
+    def _perform(self, job: Job[Connection]) -> None:
+        connection = job.payload
+        assert connection.call is not None
+        waited = time.monotonic() - job.arrived
+        deadline = Deadline(max(1.0, self._limits.request_seconds - waited))
+        self._deadlines.add(deadline)
+        connection.socket.setblocking(True)
+        caller = Caller(connection.socket, deadline)
+        try:
+            code, said = self._serve(
+                Served(
+                    call=connection.call,
+                    fds=tuple(connection.fds),
+                    pid=connection.pid,
+                    waited=waited,
+                    caller=caller,
+                    deadline=deadline,
+                )
+            )
+            if not caller.answer(code, said):
+                log.warn("nobody waited for the answer", pid=connection.pid)
+        finally:
+            self._deadlines.discard(deadline)
+
+
+def take_in(connection: Connection) -> bool:
+    """Read what is there. True when the call is whole. Raises OSError, ConnectionError, DecodingFailure."""
+    while True:
+        wanted = (frame.HEADER.size if connection.length < 0 else connection.length) - len(connection.data)
+        try:
+            part, fds = frame.take_fds(connection.socket, max(wanted, 1))
+        except BlockingIOError:
+            return False
+        connection.fds += fds
+        if not part:
+            raise ConnectionResetError("it hung up")
+        connection.data += part
+        if connection.length < 0 and len(connection.data) == frame.HEADER.size:
+            kind, connection.length = frame.unpack_header(bytes(connection.data), frame.MOST_CALL_BYTES)
+            if kind is not Kind.CALL:
+                raise IOFailure(f"a caller began with {kind.name}")
+            connection.data.clear()
+        if connection.length >= 0 and len(connection.data) == connection.length:
+            connection.call = Call.decode(bytes(connection.data))
+            connection.data.clear()
+            if not connection.fds:
+                raise IOFailure("a caller did not hand over its network namespace")
+            return True
+
+
+def job_of(connection: Connection, call: Call) -> Job[Connection]:
+    """Its lane: the sandbox, for the program that is called. A plugin that runs for a sandbox may itself call
+    a delegate that is ours, which must not wait for the very call that it is part of.
+    """
+    container = call.env.get("CNI_CONTAINERID", "")
+    verb = call.env.get("CNI_COMMAND", "")
+    # GC goes over all sandboxes: one at a time.
+    lane = (call.name, container) if container else ((call.name, verb) if verb == "GC" else None)
+    return Job(payload=connection, lane=lane, heavy=verb == "ADD" and not called_by_plugin(call))
+
+
+def called_by_plugin(call: Call) -> bool:
+    """Was it called by a plugin, under the name of a delegate? Such a call is part of another."""
+    return call.name not in META_NAMES
+
+
+META_NAMES: Final = frozenset({"multinet", "multus", "multus-shim"})
+"""What the meta plugin is called by; the others are those of configurations that it takes over."""
+
+
+def refusal(why: Drop, limits: Limits) -> MultinetError:
+    words = {
+        Drop.FULL: f"{limits.queue} calls are waiting already",
+        Drop.LATE: f"it has waited for {limits.queue_seconds:.0f} seconds",
+    }
+    return TryAgain(
+        f"the multinet agent has too much to do: {words[why]}",
+        hint="the runtime will try again; look for a plugin that hangs (multinet_request_seconds, the agent's log)",
+    )
+
+
+def listen(path: Path) -> socket.socket:
+    """A listening socket at ``path``, for root only; what was there before is replaced by renaming."""
+    making = path.with_name(f".{path.name}.{os.getpid()}")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        making.unlink(missing_ok=True)
+        listener.bind(str(making))
+        making.chmod(0o600)
+        listener.listen(BACKLOG)
+        making.rename(path)
+    except OSError as error:
+        listener.close()
+        raise IOFailure(
+            f"could not listen on {path}: {error.strerror or error}",
+            hint="the setting 'agent.socket' names it",
+        ) from error
+    return listener

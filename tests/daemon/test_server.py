@@ -1,0 +1,392 @@
+"""The agent's socket: what comes in, what waits, what is answered, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+from multinet.cni.jsonkeys import load
+from multinet.daemon import frame, server
+from multinet.daemon.frame import Kind
+from multinet.daemon.lanes import Drop
+from multinet.daemon.server import Limits, Served, Server
+from multinet.errors import IOFailure, TryAgain
+from tests.support.caller import Shim
+from tests.support.wait import until
+
+LIMITS = Limits(workers=4, queue=10, queue_seconds=60.0, request_seconds=60.0)
+
+
+class Work:
+    """What the workers do: say what they were asked, once the test lets them."""
+
+    def __init__(self) -> None:
+        self.begun: Queue[Served] = Queue()
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.ended: list[str] = []
+
+    def __call__(self, served: Served) -> tuple[int, bytes]:
+        self.begun.put(served)
+        assert self.go_on.wait(20)
+        self.ended.append(served.call.env["CNI_COMMAND"])
+        return 0, served.call.stdin
+
+
+class Under:
+    """A server under test."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.path = path
+        self.work = Work()
+        self.dropped: list[Drop] = []
+        self.server = Server(path, limits, self.work, dropped=self.dropped.append)
+
+    def shim(self) -> Shim:
+        return Shim(self.path)
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Callable[..., Under]]:
+    made: list[Under] = []
+
+    def serve(**limits: float) -> Under:
+        under = Under(tmp_path / "agent.sock", replace(LIMITS, **limits))
+        under.server.start()
+        made.append(under)
+        return under
+
+    yield serve
+    for under in made:
+        under.work.go_on.set()
+        assert under.server.stop(10)
+
+
+def test_a_call_is_answered_with_what_the_work_says(serving: Callable[..., Under]):
+    under = serving()
+    with under.shim().call("ADD", "c1", stdin=b'{"x": 1}', CNI_ARGS="A=b") as shim:
+        assert shim.answer() == (0, b'{"x": 1}')
+    served = under.work.begun.get(timeout=5)
+    assert served.call.name == "multinet"
+    assert served.call.env == {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c1",
+        "CNI_IFNAME": "eth0",
+        "CNI_ARGS": "A=b",
+    }
+    assert served.pid == os.getpid()
+
+
+def test_the_callers_namespace_comes_as_an_open_file(serving: Callable[..., Under]):
+    under = serving()
+    under.work.go_on.clear()
+    with under.shim().call("ADD", "c1") as shim:
+        served = under.work.begun.get(timeout=5)
+        assert os.fstat(served.fds[0]).st_ino == os.stat("/proc/self/ns/net").st_ino
+        assert os.get_inheritable(served.fds[0]) is False
+        under.work.go_on.set()
+        shim.answer()
+    until(lambda: under.server.running == 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(served.fds[0])
+
+
+def test_the_socket_is_roots_alone(serving: Callable[..., Under]):
+    under = serving()
+    assert stat.S_IMODE(under.path.stat().st_mode) == 0o600
+
+
+def test_a_call_may_come_in_pieces(serving: Callable[..., Under]):
+    under = serving()
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    said = frame.Call(name="multinet", stdin=b"x" * 100_000, env={"CNI_COMMAND": "ADD"}).encode()
+    with under.shim() as shim:
+        frame.pass_fds(shim.socket, said[:3], [own])
+        os.close(own)
+        for begin in range(3, len(said), 9999):
+            shim.socket.sendall(said[begin : begin + 9999])
+        assert shim.answer() == (0, b"x" * 100_000)
+
+
+def test_calls_of_one_sandbox_run_one_after_the_other(serving: Callable[..., Under]):
+    under = serving()
+    under.work.go_on.clear()
+    with under.shim().call("ADD", "c1") as first, under.shim() as second, under.shim() as third:
+        under.work.begun.get(timeout=5)
+        second.call("DEL", "c1")
+        until(lambda: under.server.waiting == 1)
+        third.call("DEL", "c2")
+        assert under.work.begun.get(timeout=5).call.env["CNI_CONTAINERID"] == "c2"
+        assert under.work.begun.empty()
+        under.work.go_on.set()
+        first.answer()
+        second.answer()
+        third.answer()
+
+
+def test_a_plugin_that_runs_for_a_sandbox_may_call_a_delegate_of_ours(serving: Callable[..., Under]):
+    under = serving()
+    under.work.go_on.clear()
+    with under.shim().call("ADD", "c1") as outer, under.shim().call("ADD", "c1", name="bridge") as inner:
+        begun = {under.work.begun.get(timeout=5).call.name for _ in range(2)}
+        assert begun == {"multinet", "bridge"}
+        under.work.go_on.set()
+        outer.answer()
+        inner.answer()
+
+
+def test_a_burst_of_adds_leaves_workers_for_del(serving: Callable[..., Under]):
+    under = serving(workers=4)
+    under.work.go_on.clear()
+    adds = [under.shim().call("ADD", f"c{number}") for number in range(6)]
+    for _ in range(2):
+        assert under.work.begun.get(timeout=5).call.env["CNI_COMMAND"] == "ADD"
+    until(lambda: under.server.waiting == 4)
+    with under.shim().call("DEL", "other") as shim:
+        assert under.work.begun.get(timeout=5).call.env["CNI_COMMAND"] == "DEL"
+        under.work.go_on.set()
+        shim.answer()
+    for one in adds:
+        one.answer()
+        one.hang_up()
+
+
+def test_a_full_queue_says_try_again(serving: Callable[..., Under]):
+    under = serving(workers=1, queue=1)
+    under.work.go_on.clear()
+    with under.shim().call("ADD", "c1") as running, under.shim() as waiting, under.shim() as refused:
+        under.work.begun.get(timeout=5)
+        waiting.call("ADD", "c2")
+        until(lambda: under.server.waiting == 1)
+        code, said = refused.call("ADD", "c3").answer()
+        assert (code, load(said)) == (
+            1,
+            {
+                "code": 11,
+                "msg": "the multinet agent has too much to do: 1 calls are waiting already",
+                "details": "the runtime will try again; look for a plugin that hangs "
+                "(multinet_request_seconds, the agent's log)",
+            },
+        )
+        assert under.dropped == [Drop.FULL]
+        under.work.go_on.set()
+        running.answer()
+        waiting.answer()
+
+
+def test_a_call_that_waits_too_long_is_told_to_come_again(
+    serving: Callable[..., Under], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(server, "TICK_SECONDS", 0.01)
+    under = serving(workers=1, queue_seconds=0.05)
+    under.work.go_on.clear()
+    with under.shim().call("ADD", "c1") as running, under.shim() as waiting:
+        under.work.begun.get(timeout=5)
+        code, said = waiting.call("DEL", "c1").answer()
+        assert (code, load(said)["code"]) == (1, 11)  # type: ignore[index]
+        assert under.dropped == [Drop.LATE]
+        under.work.go_on.set()
+        running.answer()
+
+
+def test_a_caller_that_hangs_up_before_its_turn_is_forgotten(serving: Callable[..., Under]):
+    under = serving(workers=1)
+    under.work.go_on.clear()
+    with under.shim().call("ADD", "c1") as running:
+        under.work.begun.get(timeout=5)
+        gone = under.shim().call("ADD", "c2")
+        until(lambda: under.server.waiting == 1)
+        gone.hang_up()
+        until(lambda: under.server.waiting == 0)
+        assert under.dropped == [Drop.GONE]
+        under.work.go_on.set()
+        running.answer()
+    assert under.work.ended == ["ADD"]
+
+
+def test_a_caller_that_hangs_up_later_does_not_stop_the_work(serving: Callable[..., Under]):
+    under = serving()
+    under.work.go_on.clear()
+    shim = under.shim().call("ADD", "c1")
+    under.work.begun.get(timeout=5)
+    shim.hang_up()
+    under.work.go_on.set()
+    until(lambda: under.work.ended == ["ADD"])
+    with under.shim().call("DEL", "c1") as after:
+        assert after.answer()[0] == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        frame.HEADER.pack(b"mn", 2, Kind.CALL, 0),
+        frame.HEADER.pack(b"mn", 1, Kind.ANSWER, 0),
+        frame.HEADER.pack(b"mn", 1, Kind.CALL, frame.MOST_CALL_BYTES + 1),
+        frame.pack(Kind.CALL, 0, texts=[b"multinet"]),
+        frame.HEADER.pack(b"mn", 1, Kind.CALL, 8) + b"\0\0\0\0\xff\xff\xff\xff",
+    ],
+    ids=["another protocol", "another version", "another kind", "too long", "too few texts", "bad length"],
+)
+def test_who_does_not_speak_the_protocol_is_hung_up_on(serving: Callable[..., Under], said: bytes):
+    under = serving()
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    with under.shim() as shim:
+        frame.pass_fds(shim.socket, said, [own])
+        os.close(own)
+        with pytest.raises(ConnectionResetError):
+            shim.hear()
+    with under.shim().call("ADD", "c1") as good:
+        assert good.answer()[0] == 0
+
+
+def test_a_call_without_a_namespace_is_hung_up_on(serving: Callable[..., Under]):
+    under = serving()
+    with under.shim() as shim:
+        shim.socket.sendall(frame.Call(name="multinet", stdin=b"", env={}).encode())
+        with pytest.raises(ConnectionResetError):
+            shim.hear()
+
+
+def test_a_call_that_does_not_come_in_is_given_up(
+    serving: Callable[..., Under], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(server, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(server, "CALL_SECONDS", 0.05)
+    under = serving()
+    with under.shim() as shim:
+        shim.socket.sendall(b"mn")
+        with pytest.raises(ConnectionResetError):
+            shim.hear()
+
+
+def test_a_caller_of_another_user_is_refused(serving: Callable[..., Under], monkeypatch: pytest.MonkeyPatch):
+    under = serving()
+    under.path.chmod(0o666)
+    under.path.parent.chmod(0o711)
+    monkeypatch.chdir(under.path.parent)  # another user may not come here by the whole path
+    os.seteuid(65534)
+    try:
+        shim = Shim(Path(under.path.name))
+    finally:
+        os.seteuid(0)
+    with shim, pytest.raises((ConnectionResetError, BrokenPipeError)):
+        shim.call("ADD", "c1").answer()
+    assert under.work.ended == []
+
+
+def test_stopping_lets_what_runs_end_and_hangs_up_on_what_waits(serving: Callable[..., Under]):
+    under = serving(workers=1)
+    under.work.go_on.clear()
+    with under.shim().call("ADD", "c1") as running, under.shim() as waiting:
+        under.work.begun.get(timeout=5)
+        waiting.call("ADD", "c2")
+        until(lambda: under.server.waiting == 1)
+        stopped: list[bool] = []
+        stopping = threading.Thread(target=lambda: stopped.append(under.server.stop(10)))
+        stopping.start()
+        with pytest.raises(ConnectionResetError):
+            waiting.answer()
+        until(lambda: not under.path.exists())
+        under.work.go_on.set()
+        assert running.answer()[0] == 0
+        stopping.join(5)
+    assert stopped == [True]
+    assert under.dropped == [Drop.STOPPING]
+
+
+def test_what_waits_for_something_is_cut_short_towards_the_end_of_the_grace_period(tmp_path: Path):
+    said: list[str] = []
+
+    def wait(served: Served) -> tuple[int, bytes]:
+        until(lambda: served.deadline.remaining() == 0)
+        try:
+            served.deadline.check("adding default/net-a")
+        except TryAgain as error:
+            said.append(error.message)
+        return 1, b""
+
+    one = Server(tmp_path / "agent.sock", LIMITS, wait)
+    one.start()
+    with Shim(tmp_path / "agent.sock").call("ADD", "c1") as shim:
+        until(lambda: one.running == 1)
+        assert one.stop(0.5)
+        assert shim.answer()[0] == 1
+    assert said == ["gave up before adding default/net-a: the agent is being stopped"]
+
+
+def test_what_does_not_end_is_left_and_said_so(tmp_path: Path):
+    go_on = threading.Event()
+    one = Server(tmp_path / "agent.sock", LIMITS, lambda _: (int(not go_on.wait(10)), b""))
+    one.start()
+    with Shim(tmp_path / "agent.sock").call("ADD", "c1"):
+        until(lambda: one.running == 1)
+        assert not one.stop(0.05)
+        go_on.set()
+        until(lambda: one.running == 0)
+
+
+def test_an_agent_takes_over_the_socket_of_the_one_before(tmp_path: Path):
+    path = tmp_path / "agent.sock"
+    old = Server(path, LIMITS, lambda _: (0, b"old"))
+    new = Server(path, LIMITS, lambda _: (0, b"new"))
+    old.start()
+    new.start()
+    with Shim(path).call("ADD", "c1") as shim:
+        assert shim.answer() == (0, b"new")
+    assert old.stop(5)
+    assert path.exists()
+    with Shim(path).call("ADD", "c1") as shim:
+        assert shim.answer() == (0, b"new")
+    assert new.stop(5)
+    assert not path.exists()
+
+
+def test_a_socket_that_can_not_be_made_says_where(tmp_path: Path):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "agent.sock"
+    with pytest.raises(IOFailure) as failure:
+        Server(path, LIMITS, lambda _: (0, b"")).start()
+    assert str(failure.value) == (
+        f"could not listen on {path}: File exists (the setting 'agent.socket' names it)"
+    )
+
+
+def test_a_worker_outlives_a_defect(tmp_path: Path):
+    def fail(served: Served) -> tuple[int, bytes]:
+        if served.call.env["CNI_CONTAINERID"] == "bad":
+            raise RuntimeError("a defect")
+        return 0, b"fine"
+
+    one = Server(tmp_path / "agent.sock", replace(LIMITS, workers=1), fail)
+    one.start()
+    with Shim(tmp_path / "agent.sock").call("ADD", "bad") as shim, pytest.raises(ConnectionResetError):
+        shim.answer()
+    with Shim(tmp_path / "agent.sock").call("ADD", "good") as shim:
+        assert shim.answer() == (0, b"fine")
+    assert one.stop(5)
+
+
+def test_nothing_stays_open_after_many_calls(serving: Callable[..., Under]):
+    under = serving()
+
+    def ask(number: int) -> None:
+        with under.shim().call("ADD", f"c{number}") as shim:
+            assert shim.answer()[0] == 0
+
+    def settled() -> int:
+        until(lambda: under.server.running == 0)
+        return len(os.listdir("/proc/self/fd"))
+
+    ask(0)
+    before = settled()
+    for number in range(200):
+        ask(number)
+    until(lambda: settled() <= before)
