@@ -32,6 +32,17 @@ def test_details_are_the_errors_own_the_hint_and_the_notes():
     )
 
 
+def test_the_last_line_of_the_details_names_the_request():
+    error = TryAgain("the API server does not answer", hint="the runtime will try again")
+    error.add_note("while undoing: could not remove veth1: busy")
+    assert answer.failure(error, "1f2e3d4c") == (
+        b'{\n    "code": 11,\n    "msg": "the API server does not answer",\n'
+        b'    "details": "the runtime will try again\\nwhile undoing: could not remove veth1: busy\\n'
+        b'request 1f2e3d4c"\n}'
+    )
+    assert json.loads(answer.failure(MultinetError("it failed"), "1f2e3d4c"))["details"] == "request 1f2e3d4c"
+
+
 def test_the_message_begins_with_the_place():
     with pytest.raises(InvalidConfig) as caught, inside("default/net-a[bridge]"), inside(".ipam"):
         raise InvalidConfig("no addresses left", hint="widen the range")
