@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from multinet.daemon import metrics
@@ -95,9 +96,9 @@ def test_what_is_watched_is_read_only_when_somebody_asks():
     made = Metrics()
     asked: list[str] = []
     made.watch(metrics.QUEUE_LENGTH, lambda: asked.append("queue") or 3)
-    made.watch(metrics.CACHE_AGE, lambda: 1.5, cache="pods")
-    made.watch(metrics.CACHE_AGE, lambda: 2.5, cache="nads")
-    made.watch(metrics.CACHE_IN_SYNC, lambda: True, cache="nads")
+    made.watch(metrics.CACHE_AGE, lambda: 1.5, "pods")
+    made.watch(metrics.CACHE_AGE, lambda: 2.5, "nads")
+    made.watch(metrics.CACHE_IN_SYNC, lambda: True, "nads")
     made.watch(metrics.EVENTS_DROPPED, lambda: 4)
     made.request("ADD", 0, 0.1)
     assert asked == []
@@ -111,6 +112,11 @@ def test_what_is_watched_is_read_only_when_somebody_asks():
         "multinet_cache_in_sync{cache=nads}": 1.0,
         "multinet_events_dropped_total{}": 4.0,
     }
+
+
+def test_what_is_watched_without_its_labels_is_a_mistake():
+    with pytest.raises(ValueError, match=r"multinet_cache_age_seconds has the labels \('cache',\), not \(\)"):
+        Metrics().watch(metrics.CACHE_AGE, lambda: 1.5)
 
 
 def test_what_is_watched_anew_takes_the_old_ones_place():
@@ -179,7 +185,7 @@ def test_the_table_in_the_readme_lists_exactly_the_metrics_and_labels_that_exist
     made.request("ADD", 0, 0.1)
     made.api_request("get", "pods", 200)
     for what in metrics.WATCHED:
-        made.watch(what, lambda: 1, **dict.fromkeys(what.labels, "pods"))
+        made.watch(what, lambda: 1, *["pods" for _ in what.labels])
     exist = {}
     for family in text_string_to_metric_families(made.text().decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
