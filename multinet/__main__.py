@@ -24,6 +24,7 @@ from multinet.folder.cluster import FolderCluster
 from multinet.folder.configurations import ConfigurationFiles
 from multinet.state.attachments import Attachments
 from multinet.state.device_info import DeviceInfoFolder
+from multinet.state.multus import WithMultus
 from multinet.verbs.add import add
 from multinet.verbs.check import check
 from multinet.verbs.delete import delete
@@ -48,7 +49,12 @@ def open_node(request: Request, settings: Settings, environ: Mapping[str, str]) 
     )
     return Node(
         settings=settings,
-        records=Attachments(settings.state_dir),
+        records=WithMultus(
+            Attachments(settings.state_dir),
+            settings.multus_dir,
+            settings.runtime_cache_dir,
+            settings.device_info_dir,
+        ),
         cluster=FolderCluster(settings.folder),
         configurations=ConfigurationFiles(settings.conf_dir),
         device_info=DeviceInfoFolder(settings.device_info_dir),

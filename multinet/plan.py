@@ -107,13 +107,16 @@ class Record:
     results.
 
     Definitions may change and vanish meanwhile. ``results``: ifname -> result; empty until the ADD is done.
-    ``boot_id`` tells whether the node was started anew since.
+    ``boot_id`` tells whether the node was started anew since; "" where nobody noted it.
     """
 
     plan: Plan
     phase: Phase
     boot_id: str
     results: Mapping[str, Result] = field(default_factory=dict)
+    foreign: bool = False
+    """Somebody else set it up, and this is put together from what they remember: enough to take it back, not
+    to judge it. While ``phase`` is INTENDED, there may be more networks than are known."""
 
     def done(self, outcomes: Sequence[Outcome]) -> Record:
         results = {outcome.attachment.ifname: outcome.result for outcome in outcomes}

@@ -6,9 +6,8 @@ Reading comes first and touches nothing, so that ``run`` can read all lists of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from multinet.cni.args import Args
 from multinet.cni.request import VERBS, Verb
@@ -69,12 +68,10 @@ class Chain:
         return recorded if at_least(self.attachment.conflist.version, PREV_RESULT_ON_DEL_SINCE) else None
 
 
-def read(
-    attachment: Attachment, find: Find, *, lenient: bool = False, extra: Mapping[str, Any] | None = None
-) -> Chain:
+def read(attachment: Attachment, find: Find, *, lenient: bool = False) -> Chain:
     """Find every delegate and let it read its configuration.
 
-    ``lenient``: CNI_ARGS that only ADD must understand are no error. ``extra`` goes into each configuration.
+    ``lenient``: CNI_ARGS that only ADD must understand are no error.
     """
     args = Args.parse(attachment.args, lenient=lenient)
     plugins = []
@@ -83,7 +80,7 @@ def read(
             index,
             prev_result=None,
             capability_args=attachment.capability_args,
-            extra={**attachment.extra(), **(extra or {})},
+            extra=attachment.extra(),
         )
         with inside(f"{attachment.network}[{conf.type}]"):
             plugins.append(prepare(find, conf, args))

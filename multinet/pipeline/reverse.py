@@ -23,7 +23,7 @@ from multinet.pipeline.chain import Chain
 
 def delete(chains: Sequence[Chain], recorded: Mapping[str, Result], scene: Scene) -> None:
     """Take everything back. ``recorded``: ifname -> result, as far as known. Raises the first failure with
-    the others as notes, after all has been tried.
+    the others as notes, after all has been tried. Without any chain, the links alone go.
     """
     failures: list[MultinetError] = []
     later: list[tuple[Chain, list[Plugin]]] = []
@@ -31,7 +31,7 @@ def delete(chains: Sequence[Chain], recorded: Mapping[str, Result], scene: Scene
         above, below = split(chain)
         if _each(chain, above, recorded, scene, failures) and below:
             later.append((chain, below))
-    if scene.sandbox is not None and later:
+    if scene.sandbox is not None and (later or not chains):
         delete_group(scene)
     for chain, below in later:
         _each(chain, below, recorded, scene, failures)

@@ -27,6 +27,9 @@ up whoever shares its sandbox's."""
 LONGEST_NAME = 200
 """A file's name may have 255 bytes, and has some more while it is written. Longer ones are hashed."""
 
+DAMAGED_SECONDS = 30 * 86400.0
+"""How long the copy of a damaged record is kept: long enough for somebody to ask what happened."""
+
 
 class Attachments:
     """The records under ``folder`` (created when first needed)."""
@@ -36,10 +39,13 @@ class Attachments:
         self._locks = folder / "locks"
         self._damaged = folder / "damaged"
 
-    def lock(self, container_id: str) -> files.Lock:
-        """Held while a verb works on a sandbox: CNI asks for one operation at a time on one container."""
+    def lock(self, container_id: str, *, wait: bool = True) -> files.Lock:
+        """Held while a verb works on a sandbox: CNI asks for one operation at a time on one container.
+
+        Without ``wait``, entering it while somebody works on the sandbox raises Busy.
+        """
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(self._locks / f"{zlib.crc32(container_id.encode()) % LOCKS:04d}")
+        return files.Lock(self._locks / f"{zlib.crc32(container_id.encode()) % LOCKS:04d}", wait=wait)
 
     def write(self, record: Record) -> None:
         """Raises IOFailure; then nothing of the sandbox may be changed."""
@@ -56,6 +62,10 @@ class Attachments:
             return from_json(self._file(container_id, ifname).read_bytes())
         except (OSError, DecodingFailure):
             return None
+
+    def exists(self, container_id: str, ifname: str) -> bool:
+        """Is there a record, readable or not?"""
+        return self._file(container_id, ifname).exists()
 
     def forget(self, container_id: str, ifname: str) -> None:
         """Absent is success; so is a half-written file of a process that died."""
@@ -82,6 +92,18 @@ class Attachments:
         files.make_dirs(self._folder, mode=0o700)
         files.probe_writable(self._folder)
 
+    def count(self) -> int:
+        """How many sandboxes have a record."""
+        return sum(1 for _ in self._folder.glob("*.json"))
+
+    def tidy(self) -> int:
+        """Remove what writers that died left half-written, and copies of damaged records that nobody came for.
+        How many."""
+        old = [*files.older(self._folder, ".*.tmp", files.UNFINISHED_SECONDS)]
+        old += files.older(self._damaged, ".*.tmp", files.UNFINISHED_SECONDS)
+        old += files.older(self._damaged, "*.json", DAMAGED_SECONDS)
+        return sum(files.remove(file) for file in old)
+
     def _file(self, container_id: str, ifname: str) -> Path:
         # Neither may hold a slash, and a container id holds no '@'.
         name = f"{container_id}@{ifname}.json"
@@ -104,7 +126,14 @@ class Attachments:
         except OtherVersion:
             raise
         except DecodingFailure as error:
-            files.make_dirs(self._damaged, mode=0o700)
-            files.write_atomic(self._damaged / file.name, data)
-            error.hint = f"a copy was put aside as {self._damaged / file.name}"
+            self._put_aside(file.name, data, error)
             raise
+
+    def _put_aside(self, name: str, data: bytes, error: DecodingFailure) -> None:
+        """A disk that is full must not keep a DEL from going on without the record."""
+        try:
+            files.make_dirs(self._damaged, mode=0o700)
+            files.write_atomic(self._damaged / name, data)
+            error.hint = f"a copy was put aside as {self._damaged / name}"
+        except IOFailure as failure:
+            error.hint = f"no copy could be put aside: {failure.message}"

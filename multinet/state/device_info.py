@@ -49,6 +49,18 @@ class DeviceInfoFolder:
                 files.remove(file)
                 files.remove(files.temporary(file))
 
+    def stale(self) -> list[str]:
+        """The files of attachments, and half-written ones, that are older than any ADD takes."""
+        folder = self._folder / "cni"
+        return [
+            str(file)
+            for pattern in ("[!.]*", ".*.tmp")
+            for file in files.older(folder, pattern, files.UNFINISHED_SECONDS)
+        ]
+
+    def discard(self, file: str) -> None:
+        files.remove(file)
+
     def _from_device_plugin(self, resource: str, device_id: str) -> bytes | None:
         """The file's name also holds the resource, which an annotation's ``deviceID`` does not tell."""
         if resource:

@@ -16,6 +16,11 @@ def check(request: Request, node: Node) -> None:
         return
     with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
         record = node.records.find(request.container_id, request.ifname)
+        if record is not None and record.foreign:
+            log.bind(
+                foreign=True
+            )  # what its maker changed after the plugins is not on record: nothing to compare
+            return
         if record is None or record.phase is not Phase.DONE:
             raise CheckFailed(
                 f"nothing is recorded for {request.ifname} of container {request.container_id}",

@@ -13,6 +13,7 @@ from multinet.errors import DecodingFailure, InvalidNetns, MultinetError, raise_
 from multinet.kernel import links
 from multinet.pipeline import chain, reverse
 from multinet.plan import Phase, Plan, Record
+from multinet.verbs import unrecorded
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
 
@@ -23,6 +24,7 @@ def delete(request: Request, node: Node) -> None:
         record = recall(request, node)
         if record is None:
             log.bind(nothing=True)
+            unrecorded.delete(request, scene, node)
             node.records.forget(request.container_id, request.ifname)
             return
         log.bind(networks=[attachment.network for attachment in record.plan.attachments])
@@ -91,18 +93,35 @@ def recall(request: Request, node: Node) -> Record | None:
     go by, since a pod must always be able to end.
     """
     try:
-        return node.records.find(request.container_id, request.ifname)
+        record = node.records.find(request.container_id, request.ifname)
     except DecodingFailure as error:
         log.warn("record damaged", error=str(error), container=request.container_id)
         return Record(plan=guess(request, node), phase=Phase.INTENDED, boot_id=node.boot_id)
+    return with_args(record, request) if record is not None and record.foreign else record
+
+
+def with_args(record: Record, request: Request) -> Record:
+    """Networks of which nobody remembers the arguments get this request's: executables want to know the pod."""
+    attachments = tuple(
+        one if one.args else replace(one, args=request.args.text) for one in record.plan.attachments
+    )
+    return replace(record, plan=replace(record.plan, attachments=attachments))
 
 
 def guess(request: Request, node: Node) -> Plan:
     """What an ADD would make today. Where it could make nothing (a definition has vanished meanwhile), the
-    cluster's own networks: the links all go by their group, and further addresses wait for GC.
+    cluster's own networks; and where not even those are known, none: the links all go by their group, and
+    addresses wait for GC.
     """
-    try:
-        return plan_for(request, node)
-    except MultinetError as error:
-        log.warn("no plan without the record", error=str(error), container=request.container_id)
-        return plan_for(request, node, ask_the_pod=False)
+    for ask_the_pod in (True, False):
+        try:
+            return plan_for(request, node, ask_the_pod=ask_the_pod)
+        except MultinetError as error:
+            log.warn("no plan without the record", error=str(error), container=request.container_id)
+    return Plan(
+        container_id=request.container_id,
+        ifname=request.ifname,
+        netns=request.netns,
+        pod=None,
+        attachments=(),
+    )

@@ -14,14 +14,10 @@ from multinet import log
 from multinet.cni.request import Request
 from multinet.errors import MultinetError, raise_together
 from multinet.pipeline import chain
-from multinet.plan import Attachment, Plan, Record
+from multinet.plan import Attachment, Phase, Plan, Record
 from multinet.verbs.delete import scene_of, take_back
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
-
-VALID = "cni.dev/valid-attachments"
-MISNAMED = "cni.dev/attachments"
-"""An early misnaming that libcni still sends beside the right one."""
 
 
 def gc(request: Request, node: Node) -> None:
@@ -31,14 +27,31 @@ def gc(request: Request, node: Node) -> None:
         return  # nobody said what is valid: then nothing is known to be stale
     failures: list[MultinetError] = []
     records = list(node.records.all())
+    valid -= {key(record) for record in records if older_boot(record, node)}
     kept = []
     for record in records:
-        if (record.plan.container_id, record.plan.ifname) in valid:
+        if is_valid(record, valid):
             kept.append(record)
         else:
             _attempt(failures, partial(remove_stale, record.plan, request, node))
     _attempt(failures, partial(tell_all, records, kept, valid, request, node))
     raise_together(failures)
+
+
+def key(record: Record) -> tuple[str, str]:
+    return record.plan.container_id, record.plan.ifname
+
+
+def older_boot(record: Record, node: Node) -> bool:
+    """Was the node started anew since? Then the sandbox is no more, whatever the runtime still lists."""
+    return record.boot_id not in ("", node.boot_id)
+
+
+def is_valid(record: Record, valid: frozenset[tuple[str, str]]) -> bool:
+    """Does the runtime know it? What others remember does not always tell the interface."""
+    if record.foreign:
+        return any(container == record.plan.container_id for container, _ in valid)
+    return key(record) in valid
 
 
 def tell_all(
@@ -50,13 +63,14 @@ def tell_all(
 ) -> None:
     """Tell every network we know of which of its attachments are left."""
     failures: list[MultinetError] = []
-    strangers = {container for container, _ in valid} - {record.plan.container_id for record in kept}
+    known = {record.plan.container_id for record in kept if knows_all(record)}
+    strangers = {container for container, _ in valid} - known
     with log.phase("plan"):
         default = plan_for(request, node).attachments[0]
     for network in networks_of(records, default):
         if strangers and network.conflist.name != default.conflist.name:
-            # Pods that another meta plugin attached before us still run: what they hold of this network is
-            # not in our records and must not be taken for stale.
+            # Pods still run of which nobody remembers everything: what they hold of this network must not be
+            # taken for stale.
             log.bind(spared=True)
             continue
         ours = {
@@ -68,6 +82,11 @@ def tell_all(
         everyone = ours | valid if network.conflist.name == default.conflist.name else ours
         _attempt(failures, partial(tell, network, everyone, request, node))
     raise_together(failures)
+
+
+def knows_all(record: Record) -> bool:
+    """Are all networks of the sandbox in it?"""
+    return not (record.foreign and record.phase is Phase.INTENDED)
 
 
 def remove_stale(stale: Plan, request: Request, node: Node) -> None:
@@ -90,9 +109,7 @@ def networks_of(records: Iterable[Record], default: Attachment) -> list[Attachme
 
 def tell(network: Attachment, valid: set[tuple[str, str]], request: Request, node: Node) -> None:
     """Forward GC to the plugins of one network."""
-    attachments = [{"containerID": container, "ifname": ifname} for container, ifname in sorted(valid)]
-    told = {VALID: attachments, MISNAMED: attachments}
-    one = chain.read(network, node.find_delegate, lenient=True, extra=told)
+    one = chain.read(network, node.find_delegate, lenient=True)
     with node.open_scene(request) as scene, log.phase("delegates"):
         one.gc(replace(scene, valid=frozenset(valid)))
 

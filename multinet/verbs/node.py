@@ -25,7 +25,8 @@ from multinet.resolve.devices import Allocated
 class Records(Protocol):
     """What was given to whom (``multinet.state`` keeps it on disk)."""
 
-    def lock(self, container_id: str) -> AbstractContextManager[object]: ...
+    def lock(self, container_id: str, *, wait: bool = True) -> AbstractContextManager[object]:
+        """Without ``wait``, entering it raises Busy while it is held."""
 
     def find(self, container_id: str, ifname: str) -> Record | None:
         """Raises DecodingFailure for one that can't be read, as long as it is not forgotten."""
@@ -38,6 +39,9 @@ class Records(Protocol):
 
     def writable(self) -> None:
         """Raises IOFailure when a record could not be written now."""
+
+    def tidy(self) -> int:
+        """Remove files of ours that tell of nothing any more. How many."""
 
 
 class Cluster(Protocol):
@@ -63,6 +67,11 @@ class DeviceInfoFiles(Protocol):
     def read(self, file: str) -> DeviceInfo | None: ...
 
     def remove(self, plan: Plan) -> None: ...
+
+    def stale(self) -> Sequence[str]:
+        """Those that are older than any ADD takes."""
+
+    def discard(self, file: str) -> None: ...
 
 
 Added = Callable[[Plan, Sequence[Outcome]], None]

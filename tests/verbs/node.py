@@ -98,6 +98,8 @@ class Node:
                 "folder": "$FOLDER/cluster",
                 "confDir": "$FOLDER/net.d",
                 "stateDir": "$FOLDER/state",
+                "multusDir": "$FOLDER/multus",
+                "runtimeCacheDir": "$FOLDER/libcni",
                 "deviceInfoDir": "$FOLDER/devices",
                 "logLevel": "error",
                 "delegates": [self.cluster],
