@@ -148,11 +148,11 @@ class Metrics:
     def dropped(self, reason: Dropped) -> None:
         self._dropped.labels(reason.value).inc()
 
-    def watch(self, what: Watched, read: Callable[[], float], *labels: str) -> None:
+    def watch(self, what: Watched, read: Callable[[], float], **labels: str) -> None:
         """Tell ``read()`` as ``what`` from now on, instead of what was told with these labels before."""
-        if len(labels) != len(what.labels):
-            raise ValueError(f"{what.name} has the labels {what.labels}, not {labels}")
-        self._watching.add(what, labels, read)
+        if tuple(labels) != what.labels:
+            raise ValueError(f"{what.name} has the labels {what.labels}, not {tuple(labels)}")
+        self._watching.add(what, tuple(labels.values()), read)
 
     def text(self) -> bytes:
         """The exposition, in the format of ``CONTENT_TYPE``."""

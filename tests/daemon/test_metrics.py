@@ -96,9 +96,9 @@ def test_what_is_watched_is_read_only_when_somebody_asks():
     made = Metrics()
     asked: list[str] = []
     made.watch(metrics.QUEUE_LENGTH, lambda: asked.append("queue") or 3)
-    made.watch(metrics.CACHE_AGE, lambda: 1.5, "pods")
-    made.watch(metrics.CACHE_AGE, lambda: 2.5, "nads")
-    made.watch(metrics.CACHE_IN_SYNC, lambda: True, "nads")
+    made.watch(metrics.CACHE_AGE, lambda: 1.5, cache="pods")
+    made.watch(metrics.CACHE_AGE, lambda: 2.5, cache="nads")
+    made.watch(metrics.CACHE_IN_SYNC, lambda: True, cache="nads")
     made.watch(metrics.EVENTS_DROPPED, lambda: 4)
     made.request("ADD", 0, 0.1)
     assert asked == []
@@ -185,7 +185,7 @@ def test_the_table_in_the_readme_lists_exactly_the_metrics_and_labels_that_exist
     made.request("ADD", 0, 0.1)
     made.api_request("get", "pods", 200)
     for what in metrics.WATCHED:
-        made.watch(what, lambda: 1, *["pods" for _ in what.labels])
+        made.watch(what, lambda: 1, **dict.fromkeys(what.labels, "pods"))
     exist = {}
     for family in text_string_to_metric_families(made.text().decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
