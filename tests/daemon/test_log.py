@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from multinet import log
 from multinet.errors import InvalidConfig, PluginFailed, inside
 from tests.daemon.conftest import Logged
+from tests.support import tree
 
 KNOWN = {"container": "c1", "ifname": "eth0", "pod": "default/cart", "caller": 4711}
 
@@ -185,6 +187,18 @@ def test_workers_at_the_same_time_do_not_mix_their_lines_up(logged: Logged):
         for turn in range(5)
         for name in [f"{number}-{turn}"]
     }
+
+
+def test_the_table_in_the_readme_names_every_key_that_is_bound_anywhere():
+    section = (tree.ROOT / "multinet" / "daemon" / "README.md").read_text().split("\n## The log\n")[1]
+    told = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| ([^|]*) \|", section, re.MULTILINE))))
+    bound = {
+        key
+        for file in (tree.ROOT / "multinet").rglob("*.py")
+        for key in re.findall(r"\blog\.bind\((\w+)=", file.read_text())
+    }
+    assert {"networks", "again"} <= bound
+    assert bound - told == set()
 
 
 def test_a_long_text_is_cut_in_its_middle(logged: Logged):
