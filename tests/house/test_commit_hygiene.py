@@ -41,7 +41,7 @@ def test_no_tracked_file_names_a_folder_of_this_machine_or_a_registry():
 
 
 def test_the_locks_pin_every_package_by_hash():
-    for lock in (tree.ROOT / "requirements.lock", tree.ROOT / "tests" / "peers" / "go.lock"):
+    for lock in (tree.ROOT / "requirements.lock", tree.ROOT / "tests" / "support" / "go.lock"):
         entries = re.split(r"\n(?=\S)", re.sub(r"(?m)^#.*\n", "", lock.read_text()).strip())
         assert entries
         assert [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry] == []
