@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from multinet import files
 from multinet.cni.netconf import NetConfList
-from multinet.errors import InvalidConfig, IOFailure
+from multinet.errors import InvalidConfig, IOFailure, NotAvailable, TryAgain
 from multinet.npwg import confdir
 
 SUFFIXES = (".conf", ".conflist", ".json")
@@ -33,11 +34,28 @@ class FolderFiles(Mapping[str, bytes]):
         return sum(1 for _ in self)
 
 
-class ConfigurationFiles:
-    """What a node's settings may name."""
+class Primary(Protocol):
+    """Who looks for the cluster's own network on this node."""
 
-    def __init__(self, folder: Path) -> None:
+    def current(self) -> NetConfList:
+        """Raises NotAvailable."""
+
+
+class ConfigurationFiles:
+    """What a node's settings may name. ``primary`` None: they must name the first network."""
+
+    def __init__(self, folder: Path, primary: Primary | None = None) -> None:
         self.folder = FolderFiles(folder)
+        self._primary = primary
+
+    def primary(self) -> NetConfList:
+        """The cluster's own network. Raises TryAgain while it is not known."""
+        if self._primary is None:
+            raise InvalidConfig("no first network is named", hint="set 'clusterNetwork' or 'delegates'")
+        try:
+            return self._primary.current()
+        except NotAvailable as error:
+            raise TryAgain(error.message, hint=error.hint) from error
 
     def at(self, path: str) -> NetConfList:
         """The configuration in that file, or the first of that folder, as Multus takes it."""

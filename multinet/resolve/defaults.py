@@ -1,5 +1,6 @@
 """The networks a pod gets without asking: the cluster's own first, then the default networks.
 
+The first is what ``clusterNetwork`` names, else what ``delegates`` holds, else what was found on the node.
 ``clusterNetwork`` and ``defaultNetworks`` are looked up as Multus does: a plain name is a definition of
 ``multinetNamespace``, else a configuration of that name in ``confDir``; what holds a slash is a path.
 """
@@ -29,6 +30,9 @@ class Configurations(Protocol):
 
     def at(self, path: str) -> NetConfList:
         """The one in that file, or the first of that folder. Raises InvalidConfig, IOFailure."""
+
+    def primary(self) -> NetConfList:
+        """The cluster's own, found on the node. Raises TryAgain while it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,19 +74,24 @@ def cluster_network(
     settings: Settings, find: FindDefinition, files: Configurations, pod: Pod | None
 ) -> Network:
     """The first network of every pod that does not ask for another. ``clusterNetwork`` wins over
-    ``delegates``.
+    ``delegates``, and both over what is found.
     """
     if settings.cluster_network:
         with inside("clusterNetwork"):
             return look_up(settings.cluster_network, find, files, settings, pod)
-    return _inline(settings, 0)
+    if settings.delegates:
+        return _inline(settings, 0)
+    conflist = files.primary()
+    return Network(name=conflist.name, conflist=conflist)
 
 
 def default_networks(
     settings: Settings, find: FindDefinition, files: Configurations, pod: Pod | None
 ) -> list[Network]:
-    """The further networks every pod gets, but for pods of the system's namespaces."""
-    if not settings.cluster_network:
+    """The further networks every pod gets, but for pods of the system's namespaces. Where ``delegates`` hold the
+    cluster's, they hold these as well.
+    """
+    if settings.delegates and not settings.cluster_network:
         return [_inline(settings, index) for index in range(1, len(settings.delegates))]
     if pod is not None and pod.namespace in settings.system_namespaces:
         return []
