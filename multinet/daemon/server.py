@@ -96,7 +96,8 @@ class Server:
         self, path: Path, limits: Limits, serve: Serve, *, dropped: Dropped = lambda _: None
     ) -> None:
         self._path = path
-        self._limits = limits
+        self.limits = limits
+        """Times may be replaced while it runs; how many workers there are and may wait is settled at the start."""
         self._serve = serve
         self._dropped = dropped
         # Half of the workers for ADDs: see Lanes.
@@ -136,7 +137,7 @@ class Server:
         self._listener.setblocking(False)
         self._epoll.register(self._wake_read, select.EPOLLIN)
         self._epoll.register(self._listener, select.EPOLLIN)
-        names = ["reader", *(f"worker-{number}" for number in range(self._limits.workers))]
+        names = ["reader", *(f"worker-{number}" for number in range(self.limits.workers))]
         for name in names:
             thread = Thread(target=self._read if name == "reader" else self._work, name=name, daemon=True)
             thread.start()
@@ -208,7 +209,7 @@ class Server:
             pid, uid, _ = CREDENTIALS.unpack(
                 accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
             )
-            most = self._limits.queue + self._limits.workers + CONNECTIONS_BESIDE_THE_QUEUE
+            most = self.limits.queue + self.limits.workers + CONNECTIONS_BESIDE_THE_QUEUE
             if uid not in self._trusted or len(self._connections) >= most:
                 log.warn("refused a caller", pid=pid, uid=uid, connections=len(self._connections))
                 accepted.close()
@@ -241,7 +242,7 @@ class Server:
             self._refuse(connection, refused)
 
     def _look_for_the_late(self, now: float) -> None:
-        for job in self._lanes.expired(self._limits.queue_seconds):
+        for job in self._lanes.expired(self.limits.queue_seconds):
             self._refuse(job.payload, Drop.LATE)
         for connection in list(self._connections.values()):
             if connection.job is None and now - connection.opened > CALL_SECONDS:
@@ -251,7 +252,7 @@ class Server:
     def _refuse(self, connection: Connection, why: Drop) -> None:
         self._dropped(why)
         if why is not Drop.STOPPING:
-            error = refusal(why, self._limits)
+            error = refusal(why, self.limits)
             connection.socket.setblocking(False)
             with suppress(OSError):
                 connection.socket.send(frame.pack(Kind.ANSWER, 1, texts=[answer.failure(error), b""]))
@@ -280,7 +281,7 @@ class Server:
         connection = job.payload
         assert connection.call is not None
         waited = time.monotonic() - job.arrived
-        deadline = Deadline(max(1.0, self._limits.request_seconds - waited))
+        deadline = Deadline(max(1.0, self.limits.request_seconds - waited))
         self._deadlines.add(deadline)
         connection.socket.setblocking(True)
         caller = Caller(connection.socket, deadline)

@@ -1,0 +1,226 @@
+"""The agent: everything is opened here, started in the order in which it is needed, and stopped in reverse."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import signal
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from multinet import log, timing
+from multinet.config import Settings
+from multinet.config.reload import changed
+from multinet.daemon import metrics as known
+from multinet.daemon import shim_conf
+from multinet.daemon.keeper import Keeper
+from multinet.daemon.lanes import Drop
+from multinet.daemon.metrics import Dropped, Metrics
+from multinet.daemon.primary import Primary
+from multinet.daemon.probes import Probes
+from multinet.daemon.server import Limits, Server
+from multinet.daemon.service import Service
+from multinet.daemon.world import World
+from multinet.errors import InvalidConfig, MultinetError
+from multinet.kube.client import Access, Api
+from multinet.kube.cluster import KubeCluster
+from multinet.kube.devices import DeviceSource
+from multinet.kube.events import Events
+from multinet.kube.nads import NadCache
+from multinet.kube.pods import PodCache
+from multinet.plan import Outcome, Plan, Pod
+from multinet.verbs.node import Added
+from multinet.verbs.reconcile import Report
+
+STUCK_SECONDS: Final = 60.0
+"""How much longer than it may a request may run before the agent counts as not alive."""
+M_ARENA_MAX: Final = -8
+ARENAS: Final = 2
+"""glibc gives each thread an arena of its own, which costs a dozen MB with ours and saves nothing under a GIL."""
+
+
+class Agent:
+    """From ``start`` to ``stop``. ``file``: where the settings came from, to be looked at for changes."""
+
+    def __init__(self, settings: Settings, file: Path | None = None) -> None:
+        self.settings = settings
+        self._metrics = Metrics()
+        self._primary = Primary(settings)
+        self._api = open_api(settings)
+        self._events: Events | None = None
+        self._caches: dict[str, PodCache | NadCache] = {}
+        kube = None
+        if self._api is not None:
+            pods, nads = PodCache(self._api, settings.agent.node_name), NadCache(self._api)
+            self._caches = {"pods": pods, "nads": nads}
+            devices = DeviceSource(
+                self._api,
+                node_name=settings.agent.node_name,
+                socket=settings.agent.pod_resources_socket,
+                checkpoint=settings.agent.kubelet_checkpoint,
+            )
+            kube = KubeCluster(self._api, pods, nads, devices)
+            self._events = Events(self._api, settings.agent.node_name, level=settings.agent.events)
+        self._world = World(settings, self._primary, kube)
+        self._server = Server(
+            settings.agent.socket,
+            limits_of(settings),
+            Service(self._world, self),
+            dropped=self._dropped,
+        )
+        self._keeper = Keeper(self._world.alone, file=file, reload=self._reload, reported=self._reported)
+        self._probes: Probes | None = None
+        self._leftovers = 0
+        self._watch()
+
+    # --- start and stop ---
+
+    def start(self) -> None:
+        """Raises MultinetError for what makes it useless to go on."""
+        timing.listen(self._metrics.delegate)
+        shim_conf.write(self.settings)
+        for cache in self._caches.values():
+            cache.reflector.start()
+        self._primary.start()
+        self._server.start()
+        self._primary.serve()
+        self._keeper.start()
+        if self.settings.agent.metrics:
+            self._probes = self._open_probes()
+            self._probes.start()
+        log.info("agent started", socket=str(self.settings.agent.socket), node=self.settings.agent.node_name)
+
+    def stop(self) -> bool:
+        """Finish or undo what runs. False when something did not end within the grace period; what it did is
+        on record, and the runtime's DEL clears it.
+        """
+        self._keeper.stop()
+        ended = self._server.stop(self.settings.agent.grace_seconds)
+        self._primary.stop()
+        for cache in self._caches.values():
+            cache.reflector.stop()
+        if self._events is not None:
+            self._events.close()
+        if self._probes is not None:
+            self._probes.stop()
+        if self._api is not None:
+            self._api.close()
+        timing.listen(None)
+        log.info("agent stopped", ended=ended)
+        return ended
+
+    # --- told by the service (``service.Listener``) ---
+
+    def answered(self, verb: str, code: int, seconds: float) -> None:
+        self._metrics.request(verb, code, seconds)
+
+    def added(self, request_id: str) -> Added:
+        events = self._events
+        if events is None:
+            return lambda plan, outcomes: None
+
+        def tell(plan: Plan, outcomes: Sequence[Outcome]) -> None:
+            # A plain pod is none of our news: it would cost the API server a call a pod.
+            if plan.pod is not None and plan.names_networks:
+                events.added(plan.pod, outcomes, request_id)
+
+        return tell
+
+    def failed(self, pod: Pod, error: MultinetError, request_id: str) -> None:
+        if self._events is not None:
+            self._events.failed(pod, error, request_id)
+
+    # --- the rest ---
+
+    def _dropped(self, why: Drop) -> None:
+        if why is not Drop.STOPPING:
+            self._metrics.dropped(Dropped(why.value))
+
+    def _reported(self, report: Report) -> None:
+        self._leftovers = report.left
+        if report.cleared or report.left:
+            log.info("cleared up", **report.said())
+
+    def _reload(self, new: Settings) -> None:
+        at_once, at_restart = changed(self._world.settings, new)
+        if at_restart:
+            log.warn("settings that only count after a restart have changed", keys=sorted(at_restart))
+        self._world.renew(new)
+        self._server.limits = limits_of(new)
+        self._primary.renew(new)
+        shim_conf.write(new)
+        log.set_up(new.log_level)
+        log.info("settings taken over", keys=sorted(at_once))
+
+    def _watch(self) -> None:
+        """What just is, for whoever asks for metrics."""
+        watch = self._metrics.watch
+        watch(known.QUEUE_LENGTH, lambda: self._server.waiting)
+        watch(known.RUNNING, lambda: self._server.running)
+        watch(known.RECORDS, self._world.records.count)
+        watch(known.LEFTOVERS, lambda: self._leftovers)
+        watch(known.PRIMARY_PROBLEM, lambda: bool(self._primary.problem))
+        for name, cache in self._caches.items():
+            reflector = cache.reflector
+            watch(known.CACHE_OBJECTS, reflector.__len__, cache=name)
+            watch(known.CACHE_AGE, reflector.age, cache=name)
+            watch(known.CACHE_IN_SYNC, partial(getattr, reflector, "in_sync"), cache=name)
+        if self._events is not None:
+            watch(known.EVENTS_DROPPED, partial(getattr, self._events, "dropped"))
+
+    def _open_probes(self) -> Probes:
+        live = {"workers": self._stuck}
+        ready = {
+            "socket": lambda: "" if self._server.listening else "not listening",
+            "primary network": lambda: self._primary.missing,
+            "cluster": self._world.not_ready,
+        }
+        return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=ready, start=ready)
+
+    def _stuck(self) -> str:
+        longest = self._server.longest()
+        if longest < self._world.settings.agent.request_seconds + STUCK_SECONDS:
+            return ""
+        return f"a request has run for {longest:.0f} seconds"
+
+
+def limits_of(settings: Settings) -> Limits:
+    agent = settings.agent
+    return Limits(
+        workers=agent.workers,
+        queue=agent.queue,
+        queue_seconds=agent.queue_seconds,
+        request_seconds=agent.request_seconds,
+    )
+
+
+def open_api(settings: Settings) -> Api | None:
+    """The cluster's API; None where a folder stands for it. Raises InvalidConfig."""
+    if settings.folder is not None:
+        return None
+    if not settings.agent.node_name:
+        raise InvalidConfig(
+            "this node's name is not known",
+            hint="set NODE_NAME in the agent's environment (spec.nodeName), or 'agent.nodeName'",
+        )
+    kubeconfig = settings.agent.kubeconfig
+    return Api(Access.of_kubeconfig(kubeconfig) if kubeconfig else Access.in_cluster())
+
+
+def run(file: Path) -> int:
+    """Serve until SIGTERM or SIGINT. The exit status: 0, or 1 when something had to be left to DEL."""
+    asked = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
+    settings = Settings.load(file)
+    log.set_up(settings.log_level)
+    agent = Agent(settings, file)
+    agent.start()
+    gc.collect()
+    gc.freeze()  # what is there by now stays: the collector need not look at it again
+    asked.wait()
+    return 0 if agent.stop() else 1

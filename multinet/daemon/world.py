@@ -1,0 +1,96 @@
+"""What the agent keeps open: the disk, the cluster, the primary network; each request is handed what it is now."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Final
+
+from multinet.config import Settings
+from multinet.daemon.primary import Primary
+from multinet.deadline import Deadline
+from multinet.delegate.registry import Registry
+from multinet.delegate.scene import open_scene
+from multinet.errors import TryAgain
+from multinet.folder.cluster import FolderCluster
+from multinet.folder.configurations import ConfigurationFiles
+from multinet.kube.cluster import KubeCluster
+from multinet.state.attachments import Attachments
+from multinet.state.device_info import DeviceInfoFolder
+from multinet.state.multus import WithMultus
+from multinet.verbs.node import Cluster, Node
+
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+SYNC_SECONDS: Final = 30.0
+"""How long after its start an agent says "not ready" for want of the cluster's pods and definitions. Later it
+serves what it can: pods without further networks must start while the API server is away."""
+
+
+class Nobody:
+    """Stands where a shim would find and run executables (``delegate.executable.Runner``)."""
+
+    def find(self, type_: str, path: Sequence[str]) -> Path:
+        raise TryAgain(
+            f"the plugin {type_} runs on the host, and no shim is calling that could run it",
+            hint="it is run with the next CNI call of that sandbox",
+        )
+
+    def run(
+        self, type_: str, file: Path, env: Mapping[str, str], stdin: bytes
+    ) -> subprocess.CompletedProcess[bytes]:
+        raise AssertionError("what is not found is not run")
+
+
+class World:
+    """Implements ``service.World``. ``kube`` None: a folder stands for the cluster."""
+
+    def __init__(self, settings: Settings, primary: Primary, kube: KubeCluster | None) -> None:
+        self.settings = settings
+        self.primary = primary
+        self.kube = kube
+        self.records = WithMultus(Attachments(settings.state_dir), settings.multus_dir)
+        self.device_info = DeviceInfoFolder(settings.device_info_dir)
+        self.configurations = ConfigurationFiles(settings.conf_dir, primary)
+        self.kernel = BoundedSemaphore(settings.agent.kernel_adds)
+        self.boot_id = BOOT_ID.read_text(encoding="ascii").strip()
+        self._began = time.monotonic()
+
+    def renew(self, settings: Settings) -> None:
+        """Take over what may change while the agent runs; requests in work keep what they began with."""
+        self.configurations = ConfigurationFiles(settings.conf_dir, self.primary)
+        self.settings = settings
+
+    def cluster(self, deadline: Deadline) -> Cluster:
+        if self.kube is not None:
+            return self.kube.request(deadline)
+        assert self.settings.folder is not None
+        return FolderCluster(self.settings.folder)
+
+    def not_ready(self) -> str:
+        """Why the runtime should wait, "" when it need not."""
+        if self.kube is None or all(cache.reflector.in_sync for cache in (self.kube.pods, self.kube.nads)):
+            return ""
+        if time.monotonic() - self._began > SYNC_SECONDS:
+            return ""
+        return "the cluster's pods and definitions are not known yet"
+
+    def alone(self) -> Node:
+        """The doors for work that no shim asked for: nothing can be run on the host then."""
+        settings = self.settings
+        registry = Registry(
+            path=(settings.bin_dir,), environ={}, executables=settings.executables, runner=Nobody()
+        )
+        return Node(
+            settings=settings,
+            records=self.records,
+            cluster=self.cluster(Deadline.never()),
+            configurations=self.configurations,
+            device_info=self.device_info,
+            find_delegate=registry.find,
+            open_scene=open_scene,
+            boot_id=self.boot_id,
+        )
