@@ -21,6 +21,7 @@ from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
 from multinet.delegate.undo import Undo
 from multinet.kernel.namespace import Namespace
+from multinet.timing import timed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +79,7 @@ def perform(
     conf = request.conf
     require_verb_version(request.verb, conf.version, SUPPORTED)
     reconcile(conf.version, find(type_).versions)
-    with open_scene(request) as scene:
+    with open_scene(request) as scene, timed(type_, request.verb):
         return VERBS[request.verb](request, find, type_, scene)
 
 

@@ -15,6 +15,7 @@ from multinet.cni import answer
 from multinet.cni.request import Request, Verb
 from multinet.config import Settings
 from multinet.daemon.metrics import Metrics
+from multinet.delegate import serve
 from multinet.verbs.add import add
 from tests.daemon.conftest import Logged
 from tests.daemon.test_log import masked
@@ -52,7 +53,7 @@ Ask = Callable[[str], dict[str, Any]]
 def ask(node: Node, pod: Netns, logged: Logged) -> Ask:
     """Do a verb with a request id as the agent does; what it answers, read."""
 
-    def serve(command: str) -> bytes:
+    def perform(command: str) -> bytes:
         env = {
             "CNI_COMMAND": command,
             "CNI_CONTAINERID": "c1",
@@ -72,7 +73,7 @@ def ask(node: Node, pod: Netns, logged: Logged) -> Ask:
         except Exception as error:
             return answer.failure(error, REQUEST)
 
-    return lambda command: json.loads(within(node.host, lambda: serve(command)))
+    return lambda command: json.loads(within(node.host, lambda: perform(command)))
 
 
 def delegates(measured: Metrics) -> dict[str, float]:
@@ -108,6 +109,22 @@ def test_a_delegate_that_failed_is_measured_too(ask: Ask, node: Node, measured: 
     ask("ADD")
 
     assert delegates(measured) == {"bridge ADD": 2.0, "host-local ADD": 1.0}
+
+
+def test_a_delegate_that_is_called_by_its_own_name_is_measured_like_any_other(
+    node: Node, pod: Netns, measured: Metrics
+):
+    env = {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": pod.path,
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": "/nonexistent",
+    }
+    stdin = json.dumps(node.conf()["delegates"][0]).encode()
+    assert within(node.host, lambda: serve.serve("bridge", env, stdin)).exit_code == 0
+
+    assert delegates(measured) == {"bridge ADD": 1.0, "host-local ADD": 1.0}
 
 
 def test_nobody_is_told_when_nobody_listens(ask: Ask, measured: Metrics):
