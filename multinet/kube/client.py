@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     NewConnectionError,
+    ProtocolError,
     ReadTimeoutError,
     SSLError,
 )
@@ -142,8 +144,10 @@ class Api:
     def stream(
         self, path: str, *, query: Mapping[str, str], accept: str = JSON, read_seconds: float
     ) -> Iterator[Stream]:
-        """Watch. Silence of ``read_seconds`` raises ApiUnavailable. One try: who watches knows how to go on."""
-        target = Target.of("GET", path, watch=True)
+        """Watch, or list as one object. Silence of ``read_seconds`` raises ApiUnavailable. One try: who watches
+        knows how to go on.
+        """
+        target = Target.of("GET", path, watch="watch" in query)
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
         for look in (False, True):
             try:
@@ -194,7 +198,7 @@ class Api:
             except HTTPError as error:
                 failure: ApiError = self._failed(target, error)
                 failure.__cause__ = error
-                worth_it = not isinstance(error, SSLError) and (again or _unsent(error))
+                worth_it = not _distrusted(error) and (again or _unsent(error))
             else:
                 if response.status < 300:
                     return _decode(response.data, target)
@@ -278,6 +282,11 @@ def _unsent(error: HTTPError) -> bool:
     return isinstance(error, NewConnectionError | ConnectTimeoutError)
 
 
+def _distrusted(error: HTTPError) -> bool:
+    """The server's certificate is not good, and will not be better in a moment."""
+    return isinstance(error, SSLError) and isinstance(error.args[0], ssl.SSLCertVerificationError)
+
+
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
     """The API server says whole seconds; a proxy's date is as good as nothing."""
     text = response.headers.get("Retry-After", "")
@@ -302,6 +311,8 @@ def _no_answer(target: Target, server: str, error: Exception) -> ApiUnavailable:
             why = error.__cause__.strerror or str(error.__cause__)
         case ConnectTimeoutError():
             why = "no connection came about in time"
+        case ProtocolError() if error.args and isinstance(error.args[-1], Exception):
+            why = getattr(error.args[-1], "strerror", "") or str(error.args[-1])
         case SSLError():
             why = f"TLS: {error}"
     return ApiUnavailable(f"the API server {server} did not answer to {target}: {why}")

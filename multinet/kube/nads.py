@@ -1,0 +1,69 @@
+"""Every NetworkAttachmentDefinition of the cluster, at the cost of little more than its text.
+
+10,000 of them are 4 MB: of a good one the configuration is kept as it is, under one text for its name. What is
+wrong with a definition is said to the pod that asks for it, and stands in no other's way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from multinet.deadline import Deadline
+from multinet.errors import MultinetError
+from multinet.kube import paths
+from multinet.kube.client import Api
+from multinet.kube.watch import READ_SECONDS, Reflector
+from multinet.npwg import nad
+from multinet.npwg.annotations import RESOURCE_NAME
+from multinet.npwg.nad import NetworkAttachmentDefinition
+
+Kept: TypeAlias = str | tuple[str, str] | dict[str, Any]
+"""The configuration; with its resource name, where it has one; what is left of an object that can't be read."""
+
+
+class NadCache:
+    """The cluster's definitions as the API server had them when it was last heard."""
+
+    def __init__(self, api: Api, *, read_seconds: float = READ_SECONDS) -> None:
+        self._api = api
+        self.reflector: Reflector[str, Kept] = Reflector(
+            api, paths.NADS, name="definitions", keep=_keep, read_seconds=read_seconds
+        )
+
+    def get(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
+        """Raises InvalidConfig for one that can't be read."""
+        kept = self.reflector.get(f"{namespace}/{name}")
+        if kept is None:
+            return None
+        if isinstance(kept, dict):
+            return nad.parse(kept)
+        config, resource_name = (kept, "") if isinstance(kept, str) else kept
+        return NetworkAttachmentDefinition(
+            namespace=namespace, name=name, config=config, resource_name=resource_name
+        )
+
+    def ask(self, namespace: str, name: str, deadline: Deadline) -> NetworkAttachmentDefinition:
+        """As the server has it now. Raises ApiNotFound, ApiUnavailable; InvalidConfig as ``get`` does."""
+        return nad.parse(self._api.get(paths.nad(namespace, name), deadline=deadline))
+
+
+def _keep(obj: Mapping[str, Any]) -> tuple[str, Kept]:
+    metadata = obj["metadata"]
+    key = f"{metadata['namespace']}/{metadata['name']}"
+    try:
+        definition = nad.parse(obj)
+    except MultinetError:
+        return key, _reduced(obj)
+    if definition.resource_name:
+        return key, (definition.config, definition.resource_name)
+    return key, definition.config
+
+
+def _reduced(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``nad.parse`` looks at: it will say again what is wrong."""
+    metadata: dict[str, Any] = {key: obj["metadata"][key] for key in ("namespace", "name")}
+    annotations = obj["metadata"].get("annotations") or {}
+    if RESOURCE_NAME in annotations:
+        metadata["annotations"] = {RESOURCE_NAME: annotations[RESOURCE_NAME]}
+    return {**{key: obj[key] for key in ("apiVersion", "kind", "spec") if key in obj}, "metadata": metadata}

@@ -1,0 +1,149 @@
+"""Definitions as they are kept: small, and each with its own mistakes. The server is a script here."""
+
+from __future__ import annotations
+
+import gc
+import json
+import tracemalloc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pytest
+
+from multinet.errors import InvalidConfig
+from multinet.kube.client import Api
+from multinet.kube.nads import NadCache
+from multinet.npwg.nad import NetworkAttachmentDefinition
+
+
+class Listener:
+    """What a watch brings: nothing, until it is cut."""
+
+    def __init__(self, lines: list[dict[str, Any]]) -> None:
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        while self._lines:
+            yield self._lines.pop()
+
+    def cut(self) -> None:
+        """There is nobody that listens."""
+
+
+class Script:
+    """Stands for Api: a list of the given pages, and a watch that ends at once."""
+
+    def __init__(self, *pages: str) -> None:
+        self._pages = pages
+
+    @contextmanager
+    def stream(self, path: str, *, query: Mapping[str, str], **_: object) -> Iterator[Listener]:
+        assert path == "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"
+        if "watch" in query:
+            yield Listener([])
+            return
+        number = int(query.get("continue", "0"))
+        metadata = {"resourceVersion": "7"}
+        if number + 1 < len(self._pages):
+            metadata["continue"] = str(number + 1)
+        yield Listener([{"metadata": metadata, "items": json.loads(self._pages[number])}])
+
+
+def listed(*pages: list[dict[str, Any]]) -> NadCache:
+    return kept(*map(json.dumps, pages))
+
+
+def kept(*pages: str) -> NadCache:
+    cache = NadCache(cast(Api, Script(*pages)))
+    cache.reflector.start()
+    try:
+        assert cache.reflector.wait_in_sync(20)
+    finally:
+        cache.reflector.stop()
+    return cache
+
+
+def definition(name: str, *, namespace: str = "shop", **spec: Any) -> dict[str, Any]:
+    """As the API server sends it."""
+    return {
+        "apiVersion": "k8s.cni.cncf.io/v1",
+        "kind": "NetworkAttachmentDefinition",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"0f{name}",
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(spec)},
+            "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {"f:config": {}}}}],
+        },
+        "spec": spec,
+    }
+
+
+def bridge(number: int) -> str:
+    """A configuration of 300 bytes, as people write them."""
+    return json.dumps(
+        {
+            "cniVersion": "1.1.0",
+            "type": "bridge",
+            "bridge": f"br{number}",
+            "vlan": number % 4094 + 1,
+            "ipam": {
+                "type": "host-local",
+                "ranges": [[{"subnet": f"10.{number // 256}.{number % 256}.0/24"}]],
+                "routes": [{"dst": "192.168.0.0/16"}],
+            },
+        },
+        indent=2,
+    )
+
+
+def test_a_definition_is_what_it_was():
+    shared = definition("shared", namespace="kube-system")
+    shared["metadata"]["annotations"]["k8s.v1.cni.cncf.io/resourceName"] = "example.org/vf"
+    cache = listed([definition("net-a", config=' {"type": "bridge"}\n'), shared])
+
+    assert cache.get("shop", "net-a") == NetworkAttachmentDefinition(
+        namespace="shop", name="net-a", config='{"type": "bridge"}'
+    )
+    assert cache.get("kube-system", "shared") == NetworkAttachmentDefinition(
+        namespace="kube-system", name="shared", resource_name="example.org/vf"
+    )
+    assert cache.get("shop", "shared") is None
+
+
+def test_one_that_can_not_be_read_stands_in_no_others_way():
+    cache = listed(
+        [definition("net-a", config={"type": "bridge"}), definition("net-b", confg="{}")],
+        [definition("net-c", config='{"type": "bridge"}')],
+    )
+
+    assert cache.get("shop", "net-c") is not None
+    for _ in range(2):
+        with pytest.raises(InvalidConfig) as refusal:
+            cache.get("shop", "net-a")
+        assert str(refusal.value) == (
+            "shop/net-a.spec.config: expected a string that holds JSON, got an object "
+            "(in YAML, write it after 'config: |')"
+        )
+    with pytest.raises(InvalidConfig, match=r'\.spec\.confg: unknown key \(did you mean "config"\?\)'):
+        cache.get("shop", "net-b")
+
+
+def test_ten_thousand_take_less_than_eight_megabytes():
+    pages = [
+        json.dumps(
+            [definition(f"net-{number}", config=bridge(number)) for number in range(first, first + 250)]
+        )
+        for first in range(0, 10_000, 250)
+    ]
+    tracemalloc.start()
+    try:
+        cache = kept(*pages)
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert len(cache.reflector) == 10_000
+    assert held < 8_000_000
