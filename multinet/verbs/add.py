@@ -15,6 +15,7 @@ from multinet.plan import Attachment, Outcome, Phase, Plan, Record
 from multinet.report.aggregate import aggregate
 from multinet.report.network_status import network_status
 from multinet.verbs.delete import recall, scene_of, take_back
+from multinet.verbs.held import refuse_held_devices
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
 
@@ -38,6 +39,7 @@ def add(request: Request, node: Node) -> bytes:
             undo.push("forget the intention", lambda: forget_unless_left(request, node, undo))
             intention = Record(plan=plan, phase=Phase.INTENDED, boot_id=node.boot_id)
             node.records.write(intention)
+            refuse_held_devices(plan, node)
             undo.push("remove the device-info files", lambda: node.device_info.remove(plan))
             node.device_info.prepare(plan)
             with log.entering("turn", node.kernel()), log.phase("delegates"):

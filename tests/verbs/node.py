@@ -15,6 +15,7 @@ from tests.support.plugins import within
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 STATUS = "k8s.v1.cni.cncf.io/network-status"
+RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName"
 DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
 
 
@@ -40,8 +41,11 @@ class Node:
     settings: dict[str, Any] = field(default_factory=dict)
     cluster: dict[str, Any] = field(default_factory=lambda: dict(CLUSTER))
 
-    def define(self, name: str, **conf: Any) -> None:
-        """Write a NetworkAttachmentDefinition of ``[namespace/]name``; a ``cniVersion`` and the like may be in it."""
+    def define(self, name: str, *, resource: str = "", **conf: Any) -> None:
+        """Write a NetworkAttachmentDefinition of ``[namespace/]name``; a ``cniVersion`` and the like may be in it.
+
+        ``resource``: whose devices serve it.
+        """
         namespace, _, short = name.rpartition("/")
         config = self._placed({"cniVersion": "1.1.0", **conf})
         self._write(
@@ -49,7 +53,11 @@ class Node:
             {
                 "apiVersion": "k8s.cni.cncf.io/v1",
                 "kind": "NetworkAttachmentDefinition",
-                "metadata": {"name": short, "namespace": namespace or "default"},
+                "metadata": {
+                    "name": short,
+                    "namespace": namespace or "default",
+                    "annotations": {RESOURCE_NAME: resource} if resource else {},
+                },
                 "spec": {"config": json.dumps(config)},
             },
         )
