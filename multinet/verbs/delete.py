@@ -13,6 +13,7 @@ from multinet.errors import DecodingFailure, InvalidNetns, MultinetError, raise_
 from multinet.kernel import links
 from multinet.pipeline import chain, reverse
 from multinet.plan import Phase, Plan, Record
+from multinet.resolve.runtime import cni_args
 from multinet.verbs import unrecorded
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
@@ -102,10 +103,14 @@ def recall(request: Request, node: Node) -> Record | None:
 
 def with_args(record: Record, request: Request) -> Record:
     """Networks of which nobody remembers the arguments get this request's: executables want to know the pod."""
+    plan = record.plan
     attachments = tuple(
-        one if one.args else replace(one, args=request.args.text) for one in record.plan.attachments
+        one
+        if one.args
+        else replace(one, args=cni_args(request.args, plan.pod, plan.container_id, None, one.conflist))
+        for one in plan.attachments
     )
-    return replace(record, plan=replace(record.plan, attachments=attachments))
+    return replace(record, plan=replace(plan, attachments=attachments))
 
 
 def guess(request: Request, node: Node) -> Plan:
