@@ -25,7 +25,7 @@ from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
 from multinet.daemon.world import World
 from multinet.errors import InvalidConfig, MultinetError
-from multinet.kube.client import Access, Api
+from multinet.kube.client import Access, Api, Told
 from multinet.kube.cluster import KubeCluster
 from multinet.kube.devices import DeviceSource
 from multinet.kube.events import Events
@@ -49,7 +49,7 @@ class Agent:
         self.settings = settings
         self._metrics = Metrics()
         self._primary = Primary(settings)
-        self._api = open_api(settings)
+        self._api = open_api(settings, self._metrics.api_request)
         self._events: Events | None = None
         self._caches: dict[str, PodCache | NadCache] = {}
         kube = None
@@ -197,7 +197,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def open_api(settings: Settings) -> Api | None:
+def open_api(settings: Settings, told: Told) -> Api | None:
     """The cluster's API; None where a folder stands for it. Raises InvalidConfig."""
     if settings.folder is not None:
         return None
@@ -207,7 +207,7 @@ def open_api(settings: Settings) -> Api | None:
             hint="set NODE_NAME in the agent's environment (spec.nodeName), or 'agent.nodeName'",
         )
     kubeconfig = settings.agent.kubeconfig
-    return Api(Access.of_kubeconfig(kubeconfig) if kubeconfig else Access.in_cluster())
+    return Api(Access.of_kubeconfig(kubeconfig) if kubeconfig else Access.in_cluster(), told)
 
 
 def run(file: Path) -> int:

@@ -15,7 +15,7 @@ import json
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, Final
@@ -99,11 +99,16 @@ class Stream:
             return  # it has ended by itself
 
 
+Told = Callable[[str, str, int], None]
+"""Told of each try: verb and resource as RBAC names them, and the HTTP status, 0 where no answer came."""
+
+
 class Api:
     """May be used by many threads. ``close()`` it."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, told: Told = lambda verb, resource, code: None) -> None:
         self._access = access
+        self._told = told
         self._credentials = Credentials(access)
         self._url = urlsplit(access.server)
         self._lock = Lock()
@@ -234,16 +239,22 @@ class Api:
         pool = self._connections()
         with self._lock:
             self._requests[target.verb, target.resource] += 1
-        return pool.urlopen(
-            method,
-            f"{self._url.path.rstrip('/')}{path}{'?' + urlencode(query) if query else ''}",
-            body=content,
-            headers=all_headers,
-            timeout=timeout,
-            retries=False,
-            redirect=False,
-            preload_content=whole,
-        )
+        status = 0
+        try:
+            response = pool.urlopen(
+                method,
+                f"{self._url.path.rstrip('/')}{path}{'?' + urlencode(query) if query else ''}",
+                body=content,
+                headers=all_headers,
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                preload_content=whole,
+            )
+            status = response.status
+            return response
+        finally:
+            self._told(target.verb, target.resource, status)
 
     def _connections(self) -> urllib3.HTTPConnectionPool:
         """urllib3 hands out the connection that was used last: the others may end when they are not needed."""

@@ -17,9 +17,9 @@ from multinet.config import Settings
 from multinet.daemon.metrics import Metrics
 from multinet.delegate import serve
 from multinet.verbs.add import add
-from tests.daemon.conftest import Logged
-from tests.daemon.test_log import masked
-from tests.daemon.test_metrics import read
+from tests.daemon.observe.conftest import Logged
+from tests.daemon.observe.test_log import masked
+from tests.daemon.observe.test_metrics import read
 from tests.support.netns import Netns
 from tests.support.plugins import within
 from tests.verbs.node import Node, host_local

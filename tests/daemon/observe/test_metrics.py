@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from multinet.daemon import metrics
 from multinet.daemon.metrics import Dropped, Metrics
-from tests.daemon.conftest import Logged
+from tests.daemon.observe.conftest import Logged
 from tests.support import tree
 
 README = tree.ROOT / "multinet" / "daemon" / "README.md"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from multinet.daemon import probe
-from tests.daemon.conftest import Serve
+from tests.daemon.observe.conftest import Serve
 
 
 def fine() -> str:

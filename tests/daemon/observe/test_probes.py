@@ -17,7 +17,7 @@ from multinet.daemon import endpoint, probe, probes
 from multinet.daemon.metrics import Metrics
 from multinet.daemon.probes import Probes
 from multinet.errors import InvalidConfig, IOFailure
-from tests.daemon.conftest import Serve
+from tests.daemon.observe.conftest import Serve
 from tests.support.wait import until
 
 

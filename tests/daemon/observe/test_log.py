@@ -11,7 +11,7 @@ import pytest
 
 from multinet import log
 from multinet.errors import InvalidConfig, PluginFailed, inside
-from tests.daemon.conftest import Logged
+from tests.daemon.observe.conftest import Logged
 from tests.support import tree
 
 KNOWN = {"container": "c1", "ifname": "eth0", "pod": "default/cart", "caller": 4711}
