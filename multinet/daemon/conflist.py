@@ -92,16 +92,19 @@ class Conflist:
     def _cause(self, there: bytes | None) -> str:
         if there is not None:
             return f"{self.path} was changed by somebody else"
-        for entry in os.scandir(self.path.parent):
-            if entry.inode() == self._inode and entry.name != self.path.name:
-                if entry.name.endswith(CILIUM):
-                    return (
-                        f"{self.path} was renamed to {entry.name} by Cilium, which wants to be the only one "
-                        '(set cni.exclusive=false in Cilium\'s Helm values, or cni-exclusive: "false" in '
-                        "its ConfigMap)"
-                    )
-                return f"{self.path} was renamed to {entry.name} by somebody else"
-        return f"{self.path} was removed by somebody else"
+        try:
+            with os.scandir(self.path.parent) as entries:
+                new = [one.name for one in entries if one.inode() == self._inode]
+        except OSError:
+            new = []
+        if not new:
+            return f"{self.path} was removed by somebody else"
+        if new[0].endswith(CILIUM):
+            return (
+                f"{self.path} was renamed to {new[0]} by Cilium, which wants to be the only one "
+                '(set cni.exclusive=false in Cilium\'s Helm values, or cni-exclusive: "false" in its ConfigMap)'
+            )
+        return f"{self.path} was renamed to {new[0]} by somebody else"
 
     def _read(self) -> bytes | None:
         try:
