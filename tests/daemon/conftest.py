@@ -1,45 +1,80 @@
-"""Fixtures of the agent's tests."""
+"""node      an agent and a runtime's shim on a host of their own, with the real API server behind them; started
+make_node  the same, not started, with settings of one's own
+sandbox    makes a container of a new pod: its namespace, and its pod at the API server
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+import itertools
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
-from multinet import log
-from multinet.daemon.metrics import Metrics
-from multinet.daemon.probes import Checks, Probes
+from tests.conftest import ROOT
+from tests.support import kubeobjects
+from tests.support.controlplane import ControlPlane
+from tests.support.netns import Netns
+from tests.support.node import NETWORKS, AgentNode, Sandbox
 
-Logged = Callable[[], list[dict[str, Any]]]
-Serve = Callable[..., Probes]
+MakeNode = Callable[..., AgentNode]
+MakeSandbox = Callable[..., Sandbox]
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def shim(outside: int) -> Path:
+    """The shim of this checkout, brought up to date by `make shim`."""
+    make = ["make", "--no-print-directory", "-C", str(ROOT), "shim"]
+    done = subprocess.run(
+        ["nsenter", f"--net=/proc/self/fd/{outside}", "--", *make],
+        pass_fds=[outside],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(f"`make shim` failed:\n{done.stdout}{done.stderr}", pytrace=False)
+    return ROOT / ".cache" / "shim" / "multinet"
 
 
 @pytest.fixture
-def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
-    """The log is set up at ``info``; call it for the lines said since the last call, without their time."""
-
-    def take() -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-        return [{key: value for key, value in line.items() if key != "timestamp"} for line in lines]
-
-    log.set_up("info")
-    yield take
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def serve_probes() -> Iterator[Serve]:
-    """Start a server of probes, by default at a free port of 127.0.0.1; it is stopped when the test is over."""
+def make_node(
+    tmp_path: Path, netns: Callable[..., Netns], control_plane: ControlPlane, shim: Path, peers: Path
+) -> Iterator[MakeNode]:
     with ExitStack() as stack:
 
-        def serve(address: str = "127.0.0.1:0", **checks: Checks) -> Probes:
-            made = Probes(address, Metrics(), **{"live": {}, "ready": {}, "start": {}, **checks})
-            made.start()
-            stack.callback(made.stop)
-            return made
+        def make(**how: Any) -> AgentNode:
+            made = AgentNode(
+                **{
+                    "folder": tmp_path,
+                    "host": netns("host"),
+                    "plane": control_plane,
+                    "bin_dir": peers,
+                    "shim": shim,
+                    **how,
+                }
+            )
+            made.primary()
+            return stack.enter_context(made)
 
-        yield serve
+        yield make
+
+
+@pytest.fixture
+def node(make_node: MakeNode) -> AgentNode:
+    return make_node().start()
+
+
+@pytest.fixture
+def sandbox(netns: Callable[..., Netns], control_plane: ControlPlane, kube_namespace: str) -> MakeSandbox:
+    def make(networks: str = "", *, annotations: Mapping[str, str] | None = None, **how: Any) -> Sandbox:
+        number = next(_numbers)
+        said = {**({NETWORKS: networks} if networks else {}), **(annotations or {})}
+        pod = kubeobjects.pod(control_plane, kube_namespace, f"pod-{number}", said, **how)
+        return Sandbox(id=f"container-{number}", netns=netns(f"pod{number}").path, pod=pod)
+
+    return make
