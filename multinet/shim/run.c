@@ -210,8 +210,7 @@ static bool exchange(struct program *program, int64_t until)
             close_end(&program->in);
             program->how = end.si_code == CLD_EXITED ? EXITED : SIGNALLED;
             program->number = (uint32_t)end.si_status;
-            int64_t linger = now_ms() + LINGER_MS;
-            until = linger < until ? linger : until;
+            until = now_ms() + LINGER_MS;
         }
         if (ended && program->out < 0 && program->err < 0)
             return true;

@@ -16,20 +16,19 @@
 bool say(int stream, const void *data, size_t length)
 {
     const unsigned char *at = data;
-    int64_t until = now_ms() + SAY_MS;
     while (length > 0) {
         struct pollfd one = {.fd = stream, .events = POLLOUT};
-        if (wait_for(&one, 1, until) != WAITED_READY)
-            return false;
-        if (!one.revents)
+        int ready = poll(&one, 1, SAY_MS);
+        if (ready < 0 && errno == EINTR)
             continue;
+        if (ready <= 0)
+            return false;
         ssize_t wrote = write(stream, at, length < PIECE_BYTES ? length : PIECE_BYTES);
         if (wrote < 0 && errno != EINTR && errno != EAGAIN)
             return false;
         if (wrote > 0) {
             at += wrote;
             length -= (size_t)wrote;
-            until = now_ms() + SAY_MS;
         }
     }
     return true;

@@ -15,6 +15,8 @@
 #define SHIM_SOCKET "/run/multinet/agent.sock"
 #endif
 
+#define MOST_SOCKET_BYTES (sizeof((struct sockaddr_un *)0)->sun_path - 1)
+
 #define FIRST_PAUSE_MS 10
 #define LONGEST_PAUSE_MS 250
 
@@ -205,9 +207,8 @@ static int not_understood(const struct call *call, const struct text *why)
 static int pass_on(const struct answer *answer)
 {
     say(STDERR_FILENO, answer->err.data, answer->err.length);
-    if (say(STDOUT_FILENO, answer->out.data, answer->out.length) || answer->status != 0)
-        return (int)answer->status;
-    return ended_by() ? EXIT_SIGNAL + ended_by() : EXIT_ERROR;
+    bool heard = say(STDOUT_FILENO, answer->out.data, answer->out.length);
+    return heard || answer->status != 0 ? (int)answer->status : EXIT_ERROR;
 }
 
 /* One try. GOING_ON: the agent was not there, `*error` says why. */
@@ -274,13 +275,23 @@ static int ask(const struct call *call)
     return status;
 }
 
+static int too_long(size_t length)
+{
+    struct text message = {.length = 0};
+    text_add(&message, "MULTINET_SOCKET is a path of ");
+    text_number(&message, length);
+    text_add(&message, " bytes, a socket's has at most ");
+    text_number(&message, MOST_SOCKET_BYTES);
+    return failed(CODE_ENVIRONMENT, &message, &nothing);
+}
+
 static int forward(const char *name, const char *command)
 {
     const char *socket = getenv("MULTINET_SOCKET");
     struct call call = {.name = name, .command = command, .begun = now_ms(), .fds = {-1, -1}};
     call.socket = socket != NULL && *socket != '\0' ? socket : SHIM_SOCKET;
-    if (strlen(call.socket) >= sizeof((struct sockaddr_un *)0)->sun_path)
-        return failed_to(CODE_ENVIRONMENT, "use the path in MULTINET_SOCKET", ENAMETOOLONG);
+    if (strlen(call.socket) > MOST_SOCKET_BYTES)
+        return too_long(strlen(call.socket));
     if (!signals_take_over())
         return failed_to(CODE_INTERNAL, "wait for signals", errno);
     settings_read(&call.settings, call.socket);

@@ -116,9 +116,8 @@ enum outcome talk(int agent, const struct bytes *call, const int *fds, size_t fd
 {
     struct bytes reply = {0};
     enum outcome outcome = wire_send(agent, call, fds, fd_count, until);
-    if (outcome == AWAY)
-        outcome = GOING_ON; /* it may have refused the call with an answer, before it hung up */
-    while (outcome == GOING_ON) {
+    /* Who hangs up may have answered before, so AWAY is only believed when there is nothing left to receive. */
+    while (outcome == GOING_ON || outcome == AWAY) {
         outcome = wire_receive(agent, &answer->frame, until, why);
         if (outcome != GOING_ON)
             break;
