@@ -24,6 +24,9 @@ from multinet.plan import Pod
 DEVICE_ID: Final = "k8s.cni.cncf.io/deviceID"
 RESOURCE_NAME: Final = "k8s.cni.cncf.io/resourceName"
 
+SECONDS: Final = 20.0
+"""For one pod's claims, the client's retries included. The runtime asks again, and other pods need the worker."""
+
 MIRROR: Final = "kubernetes.io/config.mirror"
 """On a static pod at the API, which has a UID of its own. Static pods have no claims."""
 
@@ -68,6 +71,7 @@ class Claims:
 
         Raises TryAgain for what is still being allocated, and ApiError.
         """
+        deadline = Deadline(deadline.limit(SECONDS))
         manifest = self._api.get(paths.pod(pod.namespace, pod.name), deadline=deadline)
         metadata = manifest["metadata"]
         claimed = Claimed(requested=requested_by(manifest["spec"]))

@@ -49,11 +49,12 @@ def resolve(
     settings: Settings,
     find: FindDefinition,
     files: Configurations,
-    devices: Callable[[], Allocated],
+    devices: Callable[[], Allocated] | None,
 ) -> Plan:
     """The whole Plan, or the first reason why there is none. ``pod`` is None for a container without one.
 
-    ``devices`` is asked at most once, when a definition names a resource: it costs a call to the kubelet.
+    ``devices`` is asked at most once, when a definition names a resource: it costs a call to the kubelet. None
+    where the networks are only asked or cleared, for which no device is needed.
     """
     chosen = choose(pod, settings, find, files)
     names = [asked.ifname, *ifnames.assign(asked.ifname, [wish(one) for one in chosen[1:]])]

@@ -23,17 +23,19 @@ counted, as bridge-marker and ovs-cni have the scheduler do: its networks are at
 
 
 class Devices:
-    """The devices of one pod, each given away at most once. ``allocated`` is called when first needed."""
+    """The devices of one pod, each given away at most once. ``allocated`` is called when first needed; without
+    it, definitions get none.
+    """
 
-    def __init__(self, allocated: Callable[[], Allocated]) -> None:
-        self._allocated = cache(allocated)
+    def __init__(self, allocated: Callable[[], Allocated] | None) -> None:
+        self._allocated = cache(allocated) if allocated is not None else None
         self._given: dict[str, str] = {}
 
     def take(self, definition: NetworkAttachmentDefinition, asked: str) -> str:
         """The device for an attachment, "" when it needs none. ``asked`` is the annotation's own choice."""
         network, resource = f"{definition.namespace}/{definition.name}", definition.resource_name
         device = asked
-        if not device and resource:
+        if not device and resource and self._allocated is not None:
             allocated = self._allocated().get(resource, ())
             if allocated is None:
                 return ""

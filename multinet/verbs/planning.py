@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from multinet.cni import jsonkeys
-from multinet.cni.request import Request
+from multinet.cni.request import Request, Verb
 from multinet.errors import BadEnvironment, inside
 from multinet.plan import Plan, Pod
 from multinet.resolve import Asked, resolve
+from multinet.resolve.devices import Allocated
 from multinet.verbs.node import Node
 
 POD_ANNOTATIONS: Final = "io.kubernetes.cri.pod-annotations"
@@ -65,5 +66,10 @@ def plan_for(request: Request, node: Node, *, ask_the_pod: bool = True) -> Plan:
         node.settings,
         node.cluster.definition,
         node.configurations,
-        lambda: node.cluster.devices(pod) if pod else {},
+        devices_of(pod, node) if pod or request.verb is Verb.ADD else None,
     )
+
+
+def devices_of(pod: Pod | None, node: Node) -> Callable[[], Allocated]:
+    """A container that is not of a pod has none."""
+    return lambda: node.cluster.devices(pod) if pod else {}

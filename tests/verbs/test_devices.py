@@ -232,3 +232,26 @@ def test_equal_ids_of_two_resources_may_be_held_at_once(node: Node, kubelet: Kub
     node.add(pod, pod="next", container="c2", ifname="eth9")
 
     assert device_ids(node, "c2") == {"data0": "0"}
+
+
+def test_a_cluster_network_with_devices_is_asked_and_cleared_without_one(
+    node: Node, kubelet: Kubelet, pod: Netns
+) -> None:
+    """A pod's device is the pod's; the network's STATUS, GC and the DEL of a stranger are nobody's."""
+    declared = {"deviceID": True, "CNIDeviceInfoFile": True}
+    node.define("kube-system/sriov", resource=VF, type="vf", capabilities=declared)
+    node.settings = {"clusterNetwork": "sriov", "delegates": []}
+    node.pod("cart")
+    kubelet.give("default/cart", {"main": {VF: ["d1"]}})
+    node.add(pod)
+    assert told(node, "ADD-vf-c1-eth0")["deviceID"] == "d1"
+    assert kubelet.asked == ["Get"]
+
+    node.do("STATUS")
+    node.gc(("c1", "eth0"))
+    node.do("DEL", container="stranger")
+
+    assert kubelet.asked == ["Get"]
+    assert "deviceID" not in told(node, "STATUS-vf--")
+    assert "deviceID" not in told(node, "DEL-vf-stranger-eth0")
+    assert told(node, "GC-vf--")["cni.dev/valid-attachments"] == [{"containerID": "c1", "ifname": "eth0"}]
