@@ -15,14 +15,16 @@ from multinet.errors import TryAgain
 from multinet.kube import paths
 from multinet.kube.backoff import Backoff, pause
 from multinet.kube.client import Api
-from multinet.kube.errors import ApiConflict, ApiNotFound
+from multinet.kube.errors import ApiConflict, ApiError, ApiNotFound
 from multinet.npwg import status
 from multinet.npwg.annotations import NETWORK_STATUS
 from multinet.npwg.status import NetworkStatus
 from multinet.plan import Pod
 
-_OTHER_UID = "uid in precondition"
-"""Part of what the API server says when the pod of that name has another UID. It has no code for it."""
+_OTHER_UID = ("metadata.uid", "UID in precondition")
+"""What the API server names when the pod of that name has another UID. It has no code of its own for it: a
+patch of a field that can't change is invalid (422), and a conflict (409) where it takes it for a precondition.
+"""
 
 
 def publish(api: Api, pod: Pod, entries: Sequence[NetworkStatus], deadline: Deadline) -> None:
@@ -39,15 +41,15 @@ def publish(api: Api, pod: Pod, entries: Sequence[NetworkStatus], deadline: Dead
                 f"could not write the network-status of {pod}: the pod is gone from the API server",
                 hint="it was deleted while it got its networks",
             ) from error
-        except ApiConflict as error:
-            if _OTHER_UID in error.message.lower():
+        except ApiError as error:
+            if error.status in (409, 422) and any(words in error.message for words in _OTHER_UID):
                 raise TryAgain(
                     f"could not write the network-status of {pod}: the pod of that name is another by now"
                     f" and does not have the UID {pod.uid}",
                     hint="it was deleted and made anew while it got its networks",
                 ) from error
             wait = backoff.next()
-            if wait >= deadline.remaining():
+            if not isinstance(error, ApiConflict) or wait >= deadline.remaining():
                 raise
             pause(wait, deadline)
         else:

@@ -84,6 +84,11 @@ class ControlPlane:
     def server(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
+    @property
+    def running(self) -> bool:
+        """Is there an API server?"""
+        return self._apiserver is not None
+
     # --- running it ---
 
     def start(self) -> None:
@@ -134,6 +139,10 @@ class ControlPlane:
         _end(self._apiserver, how)
         self._apiserver = None
 
+    def restart_apiserver(self, how: signal.Signals = signal.SIGKILL) -> None:
+        self.stop_apiserver(how)
+        self.start_apiserver()
+
     def freeze_apiserver(self) -> None:
         """It keeps its connections and answers nobody, until ``thaw_apiserver``."""
         assert self._apiserver is not None
@@ -142,6 +151,15 @@ class ControlPlane:
     def thaw_apiserver(self) -> None:
         assert self._apiserver is not None
         self._apiserver.send_signal(signal.SIGCONT)
+
+    def compact(self) -> None:
+        """etcd forgets what was: nobody can go on with a list that was begun before."""
+        with urllib3.PoolManager() as http:
+            etcd = f"http://127.0.0.1:{self._etcd_port}/v3/kv"
+            key = {"key": "AA=="}
+            newest = http.request("POST", f"{etcd}/range", json=key).json()["header"]["revision"]
+            answer = http.request("POST", f"{etcd}/compaction", json={"revision": newest, "physical": True})
+            assert answer.status == 200, answer.data
 
     def __enter__(self) -> Self:
         try:

@@ -1,0 +1,90 @@
+"""What was said of which pod, so that it is counted up when it happens again and not said again."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from multinet.plan import Pod
+
+MOST = 1000
+"""Events that are remembered: about 1 MB at the very most. The oldest is forgotten, and said anew."""
+REMEMBERED_SECONDS = 3600.0
+"""As long as the API server keeps an event that nobody touches."""
+QUIET_SECONDS = 10.0
+"""An event is counted up at most this often, however often the thing happens."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Occurrence:
+    """Something happened to a pod."""
+
+    kind: str
+    """``Normal`` or ``Warning``."""
+    reason: str
+    pod: Pod
+    message: str
+    request_id: str
+    when: datetime
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for what is the same event: which request it was makes no difference."""
+        return (self.pod.uid or str(self.pod), self.kind, self.reason, self.message)
+
+
+@dataclass(kw_only=True, slots=True)
+class Entry:
+    """An event as it should be at the API server, and whether it is."""
+
+    latest: Occurrence
+    first: datetime
+    began: float
+    count: int = 1
+    name: str = ""
+    """Empty as long as there is no such event there."""
+    not_before: float = 0.0
+
+
+class Said:
+    def __init__(
+        self, *, quiet_seconds: float = QUIET_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._quiet_seconds = quiet_seconds
+        self._clock = clock
+        self._entries: OrderedDict[tuple[str, ...], Entry] = OrderedDict()
+        self._unwritten: dict[tuple[str, ...], Entry] = {}
+
+    def note(self, occurrence: Occurrence) -> None:
+        """It has happened, maybe again."""
+        now = self._clock()
+        entry = self._entries.get(occurrence.key)
+        if entry is None or now - entry.began >= REMEMBERED_SECONDS:
+            self._entries.pop(occurrence.key, None)
+            entry = Entry(latest=occurrence, first=occurrence.when, began=now)
+            self._entries[occurrence.key] = entry
+        else:
+            entry.latest = occurrence
+            entry.count += 1
+        self._unwritten[occurrence.key] = entry
+        while len(self._entries) > MOST:
+            key, _ = self._entries.popitem(last=False)
+            self._unwritten.pop(key, None)
+
+    def due(self, *, at_once: bool = False) -> list[Entry]:
+        """What is to be written now; ``at_once``: without regard to when it was written last."""
+        now = self._clock()
+        return [entry for entry in self._unwritten.values() if at_once or entry.not_before <= now]
+
+    def seconds_until_due(self) -> float | None:
+        """None when everything is written."""
+        times = [entry.not_before for entry in self._unwritten.values()]
+        return max(0.0, min(times) - self._clock()) if times else None
+
+    def written(self, entry: Entry) -> None:
+        """It is as it should be, or could not be made so: let it rest."""
+        entry.not_before = self._clock() + self._quiet_seconds
+        self._unwritten.pop(entry.latest.key, None)

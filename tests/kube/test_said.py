@@ -1,0 +1,72 @@
+"""What is counted up and what is said anew, with a clock of our own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from multinet.kube import said as module
+from multinet.kube.said import Occurrence, Said
+from multinet.plan import Pod
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def said(clock: Clock) -> Said:
+    return Said(quiet_seconds=10, clock=clock)
+
+
+def occurrence(message: str = "no addresses", request_id: str = "r1") -> Occurrence:
+    return Occurrence(
+        kind="Warning",
+        reason="FailedNetworks",
+        pod=Pod(namespace="shop", name="cart"),
+        message=message,
+        request_id=request_id,
+        when=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_the_first_is_due_at_once_and_the_next_after_a_quiet_time(said: Said, clock: Clock):
+    said.note(occurrence())
+    [entry] = said.due()
+    said.written(entry)
+    assert (said.due(), said.seconds_until_due()) == ([], None)
+    said.note(occurrence(request_id="r2"))
+    said.note(occurrence(request_id="r3"))
+    assert (said.due(), said.seconds_until_due()) == ([], 10)
+    assert said.due(at_once=True) == [entry]
+    clock.now += 10
+    assert said.due() == [entry]
+    assert (entry.count, entry.latest.request_id, said.seconds_until_due()) == (3, "r3", 0)
+
+
+def test_after_an_hour_it_is_said_anew(said: Said, clock: Clock):
+    said.note(occurrence())
+    [first] = said.due()
+    said.written(first)
+    clock.now += module.REMEMBERED_SECONDS
+    said.note(occurrence())
+    [second] = said.due()
+    assert second is not first
+    assert second.count == 1
+
+
+def test_the_oldest_is_forgotten_when_there_are_too_many(said: Said, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MOST", 2)
+    for message in ("a", "b", "c"):
+        said.note(occurrence(message))
+    assert [entry.latest.message for entry in said.due()] == ["b", "c"]
