@@ -150,3 +150,8 @@ def entering(name: str, context: AbstractContextManager[T]) -> Iterator[T]:
 def warn(event: str, **said: Any) -> None:
     """Something that a person on call would act upon."""
     structlog.get_logger().warning(event, **said)
+
+
+def info(event: str, **said: Any) -> None:
+    """Something that happens a few times a day: a start, a stop, a change of the settings."""
+    structlog.get_logger().info(event, **said)
