@@ -25,7 +25,7 @@ from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
 from multinet.daemon.world import World
 from multinet.errors import InvalidConfig, MultinetError
-from multinet.kube.client import Access, Api, Told
+from multinet.kube.client import Access, Api, Told, Told
 from multinet.kube.cluster import KubeCluster
 from multinet.kube.devices import DeviceSource
 from multinet.kube.events import Events
