@@ -270,7 +270,7 @@ class Api:
             if secure:
                 options["ssl_context"] = tls
                 if self._access.server_name:
-                    options["server_hostname"] = options["assert_hostname"] = self._access.server_name
+                    options["server_hostname"] = self._access.server_name
                 self._pool = urllib3.HTTPSConnectionPool(host, self._url.port or 443, **options)
             else:
                 self._pool = urllib3.HTTPConnectionPool(host, self._url.port or 80, **options)

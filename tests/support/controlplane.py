@@ -46,6 +46,11 @@ START_SECONDS = 60.0
 """It takes 7 s on two idle cores."""
 STOP_SECONDS = 20.0
 
+NEW_CERTIFICATE = (
+    *("req", "-x509", "-nodes", "-days", "2"),
+    *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+)
+
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
@@ -116,6 +121,7 @@ class ControlPlane:
             f"--secure-port={self.port}",
             f"--cert-dir={self.folder / 'certificates'}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
+            f"--client-ca-file={self.folder / 'client-ca.crt'}",
             "--authorization-mode=Node,RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={self.folder / 'service-account.key'}",
@@ -213,6 +219,17 @@ class ControlPlane:
             file.write_text(self._tokens[user])
         return file
 
+    def client_certificate(self, user: str) -> tuple[Path, Path]:
+        """A certificate and its key, for clients that have no token."""
+        name = user.replace(":", "-")
+        self._openssl(
+            *NEW_CERTIFICATE,
+            *("-CA", "client-ca.crt", "-CAkey", "client-ca.key"),
+            *("-subj", "".join(f"/O={group}" for group in GROUPS[user]) + f"/CN={user}"),
+            *("-out", f"{name}.crt", "-keyout", f"{name}.key"),
+        )
+        return self.folder / f"{name}.crt", self.folder / f"{name}.key"
+
     def kubeconfig(self, user: str) -> Path:
         """A kubeconfig of the user, for kubectl and for our own command line."""
         file = self.folder / f"{user.replace(':', '-')}.kubeconfig"
@@ -249,11 +266,13 @@ class ControlPlane:
                 f'{token},{user},{user},"{",".join(GROUPS[user])}"\n' for user, token in self._tokens.items()
             )
         )
-        subprocess.run(
-            ["openssl", "genrsa", "-out", self.folder / "service-account.key", "2048"],
-            check=True,
-            capture_output=True,
+        self._openssl("genrsa", "-out", "service-account.key", "2048")
+        self._openssl(
+            *NEW_CERTIFICATE, "-subj", "/CN=clients", "-out", "client-ca.crt", "-keyout", "client-ca.key"
         )
+
+    def _openssl(self, *argv: str) -> None:
+        subprocess.run(["openssl", *argv], cwd=self.folder, check=True, capture_output=True)
 
     def _start_etcd(self) -> None:
         client = f"http://127.0.0.1:{self._etcd_port}"
