@@ -20,10 +20,10 @@ def migrate(file: Path) -> None:
     from multinet import files
     from multinet.config import multus
     from multinet.config.settings import SCHEMA, Settings, decode
-    from multinet.errors import inside
+    from multinet.config.values import in_file
 
     content = files.read(file)
-    with inside(str(file)):
+    with in_file(file):
         translated = multus.translate(decode(content))
         Settings.parse(translated.settings, primary_is_found=True)
     for note in translated.notes:

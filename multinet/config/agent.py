@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from multinet.config.values import absolute, absolute_or_none, file_name
-from multinet.errors import InvalidConfig, inside
+from multinet.config.values import absolute, absolute_or_none, file_name, wrong
+from multinet.errors import inside
 
 SOCKET = "/run/multinet/agent.sock"
 CNI_CONF_DIR = "/etc/cni/net.d"
@@ -89,7 +89,7 @@ class AgentSettings:
     @classmethod
     def parse(cls, raw: Mapping[str, Any], environ: Mapping[str, str]) -> AgentSettings:
         """What stands under ``agent``, which the schema has seen. Raises InvalidConfig."""
-        with inside("agent"):
+        with inside(".agent"):
             return cls(
                 socket=absolute(raw, "socket", SOCKET),
                 node_name=raw.get("nodeName") or environ.get("NODE_NAME", ""),
@@ -126,8 +126,6 @@ def _listener(text: str) -> str:
     except ValueError:
         local = host == "localhost"
     if not local or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise InvalidConfig(
-            f"metrics: {text!r} is neither a unix socket nor a port of the loopback",
-            hint="write unix:/run/multinet/metrics.sock or 127.0.0.1:9097",
-        )
+        hint = "write unix:/run/multinet/metrics.sock or 127.0.0.1:9097"
+        raise wrong("metrics", f"{text!r} is neither a unix socket nor a port of the loopback", hint)
     return text

@@ -76,7 +76,7 @@ def translate(document: Mapping[str, Any]) -> Translated:
     multus = _is_multus(conf)
     out = _Out({}, [])
     for key, value in conf.items():
-        _one(KEYS.get(key.lower(), key), value, out)
+        _one(_known(key), value, out)
     if multus and "confDir" not in out.settings:
         out.settings["confDir"] = CONF_DIR
         out.note("confDir", f"{CONF_DIR} is Multus's default, ours is another; it is written out")
@@ -118,7 +118,12 @@ def _entry(document: Mapping[str, Any]) -> Mapping[str, Any]:
 def _is_multus(conf: Mapping[str, Any]) -> bool:
     if type_ := conf.get("type"):
         return isinstance(type_, str) and type_.startswith("multus")
-    return any(KEYS.get(key.lower(), "") in MULTUS_ONLY for key in conf)
+    return any(_known(key) in MULTUS_ONLY for key in conf)
+
+
+def _known(key: str) -> str:
+    """In Multus's spelling, when it is a key of Multus's."""
+    return key if key in OURS else KEYS.get(key.lower(), key)
 
 
 def _one(key: str, value: Any, out: _Out) -> None:
@@ -206,6 +211,9 @@ SPECIAL: Mapping[str, Callable[[str, Any, _Out], None]] = {
     "metricsPort": _metrics,
     "connectionLimit": _connections,
 }
+
+OURS = frozenset({"readinessIndicatorFile"})
+"""Differs from Multus's key in case only."""
 
 MULTUS_ONLY = (RENAMED.keys() | WITHOUT_EFFECT.keys() | SPECIAL.keys()) - {"globalNamespaces", "logLevel"}
 

@@ -6,7 +6,7 @@ bound or started by them at the start (sockets, folders, threads, the watch) ask
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from multinet.config.agent import AgentSettings
@@ -14,11 +14,11 @@ from multinet.config.settings import Settings
 
 RELOADABLE = frozenset(
     {
-        "clusterNetwork", "defaultNetworks", "delegates", "namespaceIsolation", "globalNamespaces",
+        "clusterNetwork", "defaultNetworks", "delegates", "confDir", "namespaceIsolation", "globalNamespaces",
         "multinetNamespace", "systemNamespaces", "executables", "statusForAllPods",
         "readinessIndicatorFile", "disableCheck", "logLevel",
-        "agent.primary", "agent.cniVersion", "agent.queueSeconds", "agent.requestSeconds",
-        "agent.graceSeconds", "agent.reconcileSeconds", "agent.reconcileMost",
+        "agent.primaryDir", "agent.primary", "agent.cniVersion", "agent.reconcileSeconds",
+        "agent.reconcileMost",
     }
 )  # fmt: skip
 """By their names in the file; all others need a restart."""
@@ -30,6 +30,17 @@ def changed(old: Settings, new: Settings) -> tuple[tuple[str, ...], tuple[str, .
     differ = [key for key in told if told[key] != asked[key]]
     safe = tuple(key for key in differ if key in RELOADABLE)
     return safe, tuple(key for key in differ if key not in RELOADABLE)
+
+
+def reloaded(old: Settings, new: Settings) -> Settings:
+    """The new ones where they may change while the agent runs, the old ones elsewhere."""
+    agent = {
+        one.name: getattr(new.agent, one.name)
+        for one in fields(AgentSettings)
+        if f"agent.{key_of(one.name)}" in RELOADABLE
+    }
+    mine = {one.name: getattr(new, one.name) for one in fields(Settings) if key_of(one.name) in RELOADABLE}
+    return replace(old, **mine, agent=replace(old.agent, **agent))
 
 
 def values(settings: Settings) -> dict[str, Any]:

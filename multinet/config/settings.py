@@ -15,8 +15,8 @@ from typing import Any
 
 from multinet.config import multus
 from multinet.config.agent import AgentSettings
-from multinet.config.values import absolute, absolute_or_none
-from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, inside
+from multinet.config.values import absolute, absolute_or_none, in_file
+from multinet.errors import DecodingFailure, InvalidConfig, IOFailure
 from multinet.schema import Schema
 
 SCHEMA = Schema("multinet.config")
@@ -67,7 +67,7 @@ class Settings:
             content = path.read_bytes()
         except OSError as error:
             raise IOFailure(f"could not read the settings {path}: {error.strerror}") from error
-        with inside(str(path)):
+        with in_file(path):
             return cls.parse(decode(content), primary_is_found=True, environ=environ)
 
     @classmethod
@@ -117,6 +117,8 @@ def decode(content: bytes) -> Mapping[str, Any]:
         document: Any = json.loads(content)
     except ValueError:
         document = _yaml(content)
+    if document is None:
+        return {}  # an empty file, or one that only has comments
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise DecodingFailure("expected an object whose keys are words", hint="write it as 'key: value'")
     return document
@@ -126,6 +128,6 @@ def _yaml(content: bytes) -> Any:
     import yaml  # JSON is what most have, and needs none of it
 
     try:
-        return yaml.safe_load(content) if content.strip() else {}
+        return yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DecodingFailure(f"it is neither JSON nor YAML: {error}", hint="correct the file") from error

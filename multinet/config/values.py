@@ -1,19 +1,20 @@
-"""Members of the settings that a JSON Schema can't tell right from wrong."""
+"""What the settings' parts share: members that a JSON Schema can't tell right from wrong, and where errors are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from multinet.errors import InvalidConfig
+from multinet.errors import InvalidConfig, MultinetError
 
 
 def absolute(raw: Mapping[str, Any], key: str, default: str) -> Path:
     """A path from the root: an agent and a plugin are started in folders that nobody chose."""
     path = Path(raw.get(key) or default)
     if not path.is_absolute():
-        raise InvalidConfig(f"{key}: {str(path)!r} is not an absolute path")
+        raise wrong(key, f"{str(path)!r} is not an absolute path")
     return path
 
 
@@ -25,8 +26,24 @@ def file_name(raw: Mapping[str, Any], key: str, default: str, suffixes: tuple[st
     """The name of a file in a folder that is known already; ``default`` may be ""."""
     name = str(raw.get(key) or default)
     if name and ("/" in name or name.startswith(".") or not name.endswith(suffixes)):
-        raise InvalidConfig(
-            f"{key}: {name!r} is not the name of a {' or '.join(suffixes)} file",
-            hint="give the name alone, without its folder",
-        )
+        hint = "give the name alone, without its folder"
+        raise wrong(key, f"{name!r} is not the name of a {' or '.join(suffixes)} file", hint)
     return name
+
+
+def wrong(key: str, words: str, hint: str = "") -> InvalidConfig:
+    """With the key as the place, as the schema's own errors have it."""
+    error = InvalidConfig(words, hint=hint)
+    error.place.append(f".{key}")
+    return error
+
+
+@contextmanager
+def in_file(path: Path) -> Iterator[None]:
+    """Put the file's name in front of the path of any error of ours: ``/etc/multinet.yaml: agent.workers``."""
+    try:
+        yield
+    except MultinetError as error:
+        error.place[:1] = [step.removeprefix(".") for step in error.place[:1]]
+        error.place.insert(0, str(path))
+        raise
