@@ -18,6 +18,7 @@ from multinet.deadline import Deadline
 from multinet.errors import InvalidConfig, TryAgain
 from multinet.kube import paths
 from multinet.kube.client import Api
+from multinet.kube.errors import ApiNotFound
 from multinet.kube.slices import Attributes, Device, Slices
 from multinet.plan import Pod
 
@@ -72,7 +73,7 @@ class Claims:
         Raises TryAgain for what is still being allocated, and ApiError.
         """
         deadline = Deadline(deadline.limit(SECONDS))
-        manifest = self._api.get(paths.pod(pod.namespace, pod.name), deadline=deadline)
+        manifest = self._manifest(pod, deadline)
         metadata = manifest["metadata"]
         claimed = Claimed(requested=requested_by(manifest["spec"]))
         if MIRROR in metadata.get("annotations", {}):
@@ -91,6 +92,15 @@ class Claims:
         for one in given:
             sort_in(one, attributes.get(one.device), claimed)
         return claimed
+
+    def _manifest(self, pod: Pod, deadline: Deadline) -> Mapping[str, Any]:
+        try:
+            return self._api.get(paths.pod(pod.namespace, pod.name), deadline=deadline)
+        except ApiNotFound as error:
+            raise TryAgain(
+                f"the API server does not know the pod {pod}, whose ResourceClaims are wanted",
+                hint="it was deleted, or is not visible yet; the runtime will try again if it still wants it",
+            ) from error
 
     def _given(
         self, pod: Pod, name: str, mapped: Mapping[str, Sequence[str]] | None, deadline: Deadline

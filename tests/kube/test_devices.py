@@ -270,6 +270,19 @@ def test_another_pod_of_the_same_name_is_not_asked_about(world: World) -> None:
     assert error.message.endswith("at the API server, not u-old")
 
 
+def test_a_pod_that_is_gone_is_tried_again(world: World) -> None:
+    world.cart()
+    kubeobjects.delete_pod(world.plane, world.namespace, "cart")
+
+    error = world.refusal()
+
+    assert isinstance(error, TryAgain)
+    assert str(error) == (
+        f"the API server does not know the pod {world.namespace}/cart, whose ResourceClaims are wanted "
+        "(it was deleted, or is not visible yet; the runtime will try again if it still wants it)"
+    )
+
+
 def test_a_static_pod_has_no_claims(world: World) -> None:
     made = kubeobjects.pod(
         world.plane, world.namespace, "cart", {"kubernetes.io/config.mirror": "hash"}, spec={}
