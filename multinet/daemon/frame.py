@@ -24,7 +24,8 @@ A text is its length (4) and its bytes. File descriptors travel with the first b
 with OPENED the namespace.
 
 The shim runs and finds only files of the folders it was configured with and of its CNI_PATH, by plain name: a
-name with a slash, "." and ".." never leave it. It knows nothing else of CNI but VERSION and an error's JSON.
+name with a slash, "." and ".." never leave it, and it never finds itself. It opens network namespaces and nothing
+else (EINVAL, as setns says it). It knows nothing else of CNI but VERSION and an error's JSON.
 When the agent is not there it tries again until its deadline, and so it does when the agent hangs up without
 an answer: every verb may be said twice.
 """
@@ -49,6 +50,8 @@ NUMBER: Final = struct.Struct("!I")
 
 MOST_CALL_BYTES: Final = 4 << 20
 """What one call may send: an environment and a configuration of a few hundred kilobytes at the very most."""
+MOST_ASKED_BYTES: Final = 8 << 20
+"""What the shim takes of the agent in one frame."""
 MOST_DONE_BYTES: Final = 6 << 20
 """What a finished program may bring: its output (4 MiB) and the end of its stderr."""
 MOST_STDERR_BYTES: Final = 64 << 10

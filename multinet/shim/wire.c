@@ -66,7 +66,7 @@ enum outcome wire_send(int agent, const struct bytes *frame, const int *fds, siz
     if (frame->failed)
         return NO_MEMORY;
     union {
-        struct cmsghdr align;
+        struct cmsghdr header;
         char bytes[CMSG_SPACE(MOST_FDS * sizeof(int))];
     } control;
     memset(&control, 0, sizeof control);
@@ -79,7 +79,7 @@ enum outcome wire_send(int agent, const struct bytes *frame, const int *fds, siz
         if (sent == 0 && fd_count > 0) {
             message.msg_control = control.bytes;
             message.msg_controllen = (unsigned)CMSG_SPACE(fd_count * sizeof(int));
-            struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+            struct cmsghdr *rights = &control.header;
             rights->cmsg_level = SOL_SOCKET;
             rights->cmsg_type = SCM_RIGHTS;
             rights->cmsg_len = (unsigned)CMSG_LEN(fd_count * sizeof(int));

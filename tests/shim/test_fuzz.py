@@ -51,6 +51,7 @@ def test_the_numbers_of_both_ends_of_the_wire_are_the_same():
     assert numbers["WIRE_VERSION"] == frame.VERSION
     assert numbers["WIRE_HEADER_BYTES"] == frame.HEADER.size
     assert numbers["MOST_CALL_BYTES"] == frame.MOST_CALL_BYTES
+    assert numbers["MOST_ASKED_BYTES"] == frame.MOST_ASKED_BYTES
     assert numbers["MOST_STDERR_BYTES"] == frame.MOST_STDERR_BYTES
     most = numbers["MOST_STDOUT_BYTES"] + numbers["MOST_STDERR_BYTES"] + numbers["PATH_BYTES"]
     assert most < frame.MOST_DONE_BYTES

@@ -21,7 +21,7 @@ static void converse(const unsigned char *data, size_t length)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
         abort();
     for (int i = 0; i < 2; i++)
-        setsockopt(ends[i], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+        setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     if (length > 0 && send(ends[1], data, length, MSG_NOSIGNAL) < 0)
         abort();
     shutdown(ends[1], SHUT_WR);
