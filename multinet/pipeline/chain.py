@@ -37,10 +37,15 @@ class Chain:
         assert result is not None, "a list holds at least one plugin"
         return result
 
-    def check(self, scene: Scene, recorded: Result | None) -> None:
-        """Every plugin in order, each with the final result. Versions without CHECK are passed over."""
+    @property
+    def is_checked(self) -> bool:
+        """Lists that ask not to be are passed over, and versions without CHECK."""
         conflist = self.attachment.conflist
-        if conflist.disable_check or not at_least(conflist.version, VERBS[Verb.CHECK].since):
+        return not conflist.disable_check and at_least(conflist.version, VERBS[Verb.CHECK].since)
+
+    def check(self, scene: Scene, recorded: Result | None) -> None:
+        """Every plugin in order, each with the final result."""
+        if not self.is_checked:
             return
         with inside(self.attachment.network):
             for plugin in self.plugins:

@@ -7,6 +7,7 @@ from multinet.cni.request import Request
 from multinet.errors import CheckFailed
 from multinet.pipeline import at, chain
 from multinet.plan import Phase
+from multinet.verbs import compare
 from multinet.verbs.node import Node
 
 
@@ -17,9 +18,8 @@ def check(request: Request, node: Node) -> None:
     with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
         record = node.records.find(request.container_id, request.ifname)
         if record is not None and record.foreign:
-            log.bind(
-                foreign=True
-            )  # what its maker changed after the plugins is not on record: nothing to compare
+            # What its maker changed after the plugins is not on record, so there is nothing to compare with.
+            log.bind(foreign=True)
             return
         if record is None or record.phase is not Phase.DONE:
             raise CheckFailed(
@@ -28,6 +28,8 @@ def check(request: Request, node: Node) -> None:
             )
         log.bind(networks=[attachment.network for attachment in record.plan.attachments])
         with log.phase("delegates"):
-            for attachment in record.plan.attachments:
-                one = chain.read(attachment, node.find_delegate)
-                one.check(at(scene, attachment), record.results.get(attachment.ifname))
+            chains = chain.read_all(record.plan.attachments, node.find_delegate)
+            compare.links(chains, record, scene)
+            for one in chains:
+                one.check(at(scene, one.attachment), record.results.get(one.attachment.ifname))
+            compare.default_routes(chains, record, scene)
