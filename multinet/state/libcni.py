@@ -108,7 +108,7 @@ def read(file: Path) -> Cached | None:
         if not isinstance(said, dict) or said.get("kind") != KIND:
             raise DecodingFailure(f'expected an object of the kind "{KIND}"')
         conflist = NetConfList.parse(
-            base64.b64decode(_text(said, "config")), default_name=_text(said, "networkName")
+            base64.b64decode(_text(said, "config"), validate=True), default_name=_text(said, "networkName")
         )
         return Cached(
             file=file,

@@ -38,6 +38,8 @@ class Delegate:
     conflist: NetConfList | None
     """None where the entry does not hold it readably."""
     capability_args: Mapping[str, Any]
+    resource: str
+    """The resource that ``deviceID`` is of."""
 
 
 def read_scratch(data: bytes) -> list[Delegate]:
@@ -66,6 +68,7 @@ def _delegate(said: Mapping[str, Any], *, master: bool) -> Delegate:
         ifname=jsonkeys.string(said, "ifnameRequest"),
         conflist=_conflist(jsonkeys.string(said, "Bytes"), network),
         capability_args=told,
+        resource=jsonkeys.string(said, "resourceName"),
     )
 
 
@@ -86,7 +89,7 @@ def attached(
 ) -> tuple[Attachment, ...]:
     """The networks in Multus's order, each with what libcni knows of it; then those that only libcni knows."""
     left = list(cached)
-    args = left[0].args if left else ""
+    neighbour = left[0].args if left else ""
     first = ifname or first_ifname(delegates, cached)
     found = []
     for place, one in enumerate(delegates):
@@ -104,9 +107,8 @@ def attached(
         told = dict(known.capability_args if known else one.capability_args)
         if told.get("deviceID") and "CNIDeviceInfoFile" not in told:
             told["CNIDeviceInfoFile"] = str(device_info / device.cni_file(one.network, container_id, name))
-        found.append(
-            _attachment(one.network, name, conflist, known.args if known else without_wishes(args), told)
-        )
+        args = known.args if known else without_wishes(neighbour)
+        found.append(_attachment(one.network, name, conflist, args, told, one.resource))
     rest = sorted(left, key=lambda one: (one.ifname != first, _natural(one.ifname)))
     found += [
         _attachment(one.conflist.name, one.ifname, one.conflist, one.args, one.capability_args)
@@ -164,15 +166,22 @@ def without_wishes(args: str) -> str:
 
 
 def _attachment(
-    network: str, ifname: str, conflist: NetConfList, args: str, told: Mapping[str, Any]
+    network: str,
+    ifname: str,
+    conflist: NetConfList,
+    args: str,
+    told: Mapping[str, Any],
+    resource: str = "",
 ) -> Attachment:
-    file = told.get("CNIDeviceInfoFile")
+    file, device_id = told.get("CNIDeviceInfoFile"), told.get("deviceID")
     return Attachment(
         network=network,
         ifname=ifname,
         conflist=conflist,
         args=args,
         capability_args=told,
+        device_id=device_id if isinstance(device_id, str) else "",
+        resource=resource,
         device_info_file=file if isinstance(file, str) else "",
     )
 

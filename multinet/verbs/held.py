@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from multinet.errors import TryAgain
 from multinet.plan import Plan
+from multinet.verbs.gc import older_boot
 from multinet.verbs.node import Node
 
 
@@ -21,7 +22,7 @@ def refuse_held_devices(plan: Plan, node: Node) -> None:
         return
     for record in node.records.all():
         held = record.plan
-        if record.boot_id != node.boot_id or (held.container_id, held.ifname) == (
+        if older_boot(record, node) or (held.container_id, held.ifname) == (
             plan.container_id,
             plan.ifname,
         ):

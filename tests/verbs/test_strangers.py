@@ -178,7 +178,14 @@ def test_what_a_failed_add_of_multus_left_is_deleted_with_the_arguments_of_the_r
     past.node.do("DEL", pod)
 
     assert calls(past) == [
-        ("DEL", "eth0", "IgnoreUnknown=true;K8S_POD_NAMESPACE=default;K8S_POD_NAME=cart", "cluster", None, False)
+        (
+            "DEL",
+            "eth0",
+            "IgnoreUnknown=true;K8S_POD_NAMESPACE=default;K8S_POD_NAME=cart",
+            "cluster",
+            None,
+            False,
+        )
     ]
     assert past.files() == []
 
