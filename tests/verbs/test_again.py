@@ -272,3 +272,34 @@ def test_a_pod_that_put_lo_into_the_group_of_its_links_still_ends(node: Node, po
         {},
         [],
     )
+
+
+def test_a_damaged_record_of_which_no_copy_can_be_kept_does_not_stop_del(node: Node, pod: Netns) -> None:
+    """As on a disk that is full."""
+    node.add(pod)
+    (node.folder / "state" / "sandboxes" / "c1@eth0.json").write_text("{")
+    (node.folder / "state" / "damaged").touch()
+
+    said = node.refusal("CHECK", pod)
+    node.do("DEL", pod)
+
+    kept = "no copy could be put aside: could not make the folder $FOLDER/state/damaged: File exists"
+    assert said["details"].splitlines()[-1] == kept
+    assert (pod.links(), node.addresses("net-a"), node.records()) == ([], {}, [])
+
+
+def test_a_damaged_record_and_a_broken_cluster_network_together_do_not_stop_del(
+    node: Node, pod: Netns
+) -> None:
+    """The links go by their group; the addresses go with GC, once the cluster network is mended."""
+    node.add(pod)
+    (node.folder / "state" / "sandboxes" / "c1@eth0.json").write_text("{")
+    node.cluster["plugins"] = []
+
+    node.do("DEL", pod)
+
+    assert (pod.links(), node.records()) == ([], [])
+    assert list(node.addresses("cluster").values()) == ["c1 eth0"]
+    del node.cluster["plugins"]
+    node.gc()
+    assert node.addresses("cluster") == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -120,6 +121,26 @@ def test_gc_frees_addresses_that_leaked_past_the_records(node: Node, two: tuple[
     node.gc(("c2", "eth0"))
 
     assert (owners(node, "cluster"), owners(node, "net-a")) == (["c2 eth0"], ["c2 net1"])
+
+
+def test_gc_tells_an_executable_what_libcni_would(node: Node, pod: Netns) -> None:
+    """The list of what is valid under both its names, of which the second is a mistake that some plugin may read."""
+    program = node.folder / "bin" / "stranger"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nset -e\ntest "$CNI_COMMAND" = GC\ncat > {node.folder}/told\n')
+    program.chmod(0o755)
+    node.cluster = {"cniVersion": "1.1.0", "name": "cluster", "type": "stranger"}
+
+    node.gc(("c2", "eth0"), ("c1", "eth0"))
+
+    valid = [{"containerID": "c1", "ifname": "eth0"}, {"containerID": "c2", "ifname": "eth0"}]
+    assert json.loads((node.folder / "told").read_text()) == {
+        "cniVersion": "1.1.0",
+        "name": "cluster",
+        "type": "stranger",
+        "cni.dev/valid-attachments": valid,
+        "cni.dev/attachments": valid,
+    }
 
 
 def test_gc_spares_further_networks_while_pods_run_that_we_did_not_attach(
