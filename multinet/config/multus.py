@@ -23,8 +23,9 @@ LOG_LEVELS = {"panic": "error", "verbose": "info"}
 
 SAME = frozenset(
     {
-        "type", "capabilities", "runtimeConfig", "ipam", "dns", "args", "clusterNetwork", "defaultNetworks",
-        "delegates", "confDir", "binDir", "namespaceIsolation", "systemNamespaces",
+        "cniVersion", "name", "type", "capabilities", "runtimeConfig", "ipam", "dns", "args",
+        "clusterNetwork", "defaultNetworks", "delegates", "confDir", "binDir", "namespaceIsolation",
+        "systemNamespaces",
     }
 )  # fmt: skip
 
@@ -202,6 +203,11 @@ def _leave_out(out: _Out) -> None:
         out.note("capabilities", "has no effect: what the cluster network takes is declared by the agent")
     if out.settings.pop("cniVersion", None):
         out.note("cniVersion", "has no effect: several are offered, and the runtime takes its newest")
+    out.note(
+        "statusForAllPods",
+        "Multus writes network-status to every pod, we to those that name networks; set it where somebody "
+        "reads the others'",
+    )
 
 
 SPECIAL: Mapping[str, Callable[[str, Any, _Out], None]] = {

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from multinet.config import SCHEMA, Settings
+from multinet.config.reload import values
 from multinet.npwg import nad, selection
 from multinet.npwg.annotations import NETWORKS
 
@@ -68,6 +69,20 @@ def test_the_defaults_in_the_table_are_those_of_the_code() -> None:
     }
 
 
+def test_the_table_of_the_agents_settings_has_every_key_with_its_default() -> None:
+    agent = values(Settings())
+    told = rows("Configure the agent")
+
+    assert {f"agent.{key}" for key in told} == {key for key in agent if key.startswith("agent.")}
+    for line in README.split("## Configure the agent\n")[1].split("\n## ")[0].splitlines():
+        if line.startswith("| `"):
+            keys, defaults = (re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:3])
+            fixed = [agent[f"agent.{key}"] for key in keys if agent[f"agent.{key}"] not in ("", None)]
+            assert (
+                not fixed or [f"{one:g}" if isinstance(one, float) else str(one) for one in fixed] == defaults
+            )
+
+
 def test_the_table_of_the_annotation_has_every_key() -> None:
     everything = selection.Selection(
         namespace="n",
@@ -88,7 +103,7 @@ def test_the_table_of_the_annotation_has_every_key() -> None:
 
 
 def test_the_examples_are_read() -> None:
-    definition, short, long = blocks("yaml")
+    definition, short, long, agent = blocks("yaml")
     (settings,) = blocks("json")
 
     assert nad.parse(definition).name == "storage"
@@ -100,6 +115,7 @@ def test_the_examples_are_read() -> None:
     ]
     assert len(selection.parse(long["metadata"]["annotations"][NETWORKS], home="shop")) == 2
     assert Settings.parse(settings["plugins"][0]).folder == Path("/etc/multinet/cluster")
+    assert Settings.parse(agent, primary_is_found=True).agent.metrics == "127.0.0.1:9097"
 
 
 @pytest.mark.kernel

@@ -15,7 +15,7 @@ from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.errors import BadEnvironment, InvalidConfig, IsolationError, MultinetError, SelectionError
 from multinet.npwg.nad import NetworkAttachmentDefinition
-from multinet.plan import Plan, Pod
+from multinet.plan import Attachment, Plan, Pod
 from multinet.resolve import Asked, resolve
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
@@ -31,9 +31,14 @@ class Files:
     """Configurations of a node, without a disk."""
 
     folder: Mapping[str, bytes] = field(default_factory=dict)
+    found: str = ""
+    """The cluster's own network, as the agent found it."""
 
     def at(self, path: str) -> NetConfList:
         return NetConfList.parse(self.folder[path])
+
+    def primary(self) -> NetConfList:
+        return NetConfList.parse(self.found)
 
 
 @dataclass
@@ -44,6 +49,8 @@ class World:
     settings: dict[str, Any] = field(default_factory=dict)
     files: Files = field(default_factory=Files)
     devices: dict[str, list[str] | None] = field(default_factory=dict)
+    runtime: dict[str, Any] = field(default_factory=dict)
+    """The runtimeConfig that the runtime gave."""
     asked: int = 0
     """How often the devices were asked for."""
 
@@ -59,8 +66,16 @@ class World:
         if networks:
             annotations[NETWORKS] = networks if isinstance(networks, str) else json.dumps(networks)
         pod = Pod(namespace=namespace, name="cart-0", uid="u-1", annotations=annotations)
-        asked = Asked(container_id="c1", ifname="eth0", netns="/run/netns/x", args=Args.parse(args))
-        settings = Settings.parse({"delegates": [{"name": "cluster", "type": "ptp"}], **self.settings})
+        asked = Asked(
+            container_id="c1",
+            ifname="eth0",
+            netns="/run/netns/x",
+            args=Args.parse(args),
+            runtime_config=self.runtime,
+        )
+        settings = Settings.parse(
+            {"delegates": [{"name": "cluster", "type": "ptp"}], **self.settings}, primary_is_found=True
+        )
         return resolve(
             asked,
             pod,
@@ -183,6 +198,40 @@ def test_default_networks_come_before_the_annotation_but_not_for_system_pods(wor
         "shop/net-a",
     ]
     assert len(world.resolve(namespace="kube-system").attachments) == 1
+
+
+def test_what_was_found_on_the_node_is_the_first_network_where_the_settings_name_none(world: World) -> None:
+    world.files = Files(found=conf(name="calico"))
+    world.settings = {"delegates": [], "defaultNetworks": ["extra"]}
+    world.define("kube-system/extra")
+
+    assert [one.network for one in world.resolve("net-a").attachments] == [
+        "calico",
+        "kube-system/extra",
+        "shop/net-a",
+    ]
+    assert [one.network for one in world.resolve(namespace="kube-system").attachments] == ["calico"]
+    world.settings = {"clusterNetwork": "fast", "delegates": []}
+    assert world.resolve().attachments[0].network == "kube-system/fast"
+
+
+def test_the_runtimes_own_wishes_go_untouched_to_the_plugins_of_the_first_network_that_declare_them(
+    world: World,
+) -> None:
+    declared = {"portMappings": True, "dns": True, "vendor.example/x": True, "bandwidth": False}
+    world.settings = {"delegates": []}
+    plugins = [{"type": "ptp"}, {"type": "portmap", "capabilities": declared}]
+    world.files = Files(found=json.dumps({"cniVersion": "1.1.0", "name": "calico", "plugins": plugins}))
+    world.define("shop/net-p", conf(capabilities=declared))
+    wishes = {"portMappings": [{"hostPort": 80}], "dns": {"servers": ["10.0.0.10"]}, "vendor.example/x": [1]}
+    world.runtime = {**wishes, "bandwidth": {"ingressRate": 1}}
+    first, second = world.resolve("net-p").attachments
+
+    def told(one: Attachment, index: int) -> Any:
+        request = one.conflist.plugin_request(index, capability_args=one.capability_args)
+        return request.raw.get("runtimeConfig")
+
+    assert (told(first, 0), told(first, 1), told(second, 0)) == (None, wishes, None)
 
 
 def test_a_definition_without_configuration_is_looked_up_in_the_folder(world: World) -> None:

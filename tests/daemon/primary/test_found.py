@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from multinet.errors import NotAvailable, TryAgain
+from multinet.errors import InvalidConfig, NotAvailable, TryAgain
 from multinet.folder.configurations import ConfigurationFiles
 from tests.daemon.primary.conftest import Logged, Open
 from tests.daemon.primary.runtime import ANNOTATIONS, OURS, Folder, conflist, read
@@ -129,6 +129,9 @@ def test_while_there_is_none_the_reason_is_told_and_an_add_is_to_be_tried_again(
     with pytest.raises(TryAgain) as again:
         ConfigurationFiles(tmp_path, primary).primary()
     assert str(again.value) == str(refused.value)
+    with pytest.raises(InvalidConfig) as nobody_looks:
+        ConfigurationFiles(tmp_path).primary()
+    assert str(nobody_looks.value) == "no first network is named (set 'clusterNetwork' or 'delegates')"
 
 
 def test_a_folder_that_is_not_there_yet_is_an_empty_one(folder: Folder, make: Open) -> None:
