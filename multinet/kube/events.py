@@ -1,6 +1,6 @@
 """Events on pods: what a pod was given, and why it got nothing. Whoever looks at a pod sees them there.
 
-    Normal   AddedInterface   Add net1 [10.1.0.5/24] from default/net-a        worded as Multus does
+    Normal   AddedInterface   Add net1 [10.1.0.5/24] from default/net-a [3f2a91]       worded as Multus does
     Warning  FailedNetworks   default/net-a[bridge].ipam: no addresses left (...) [3f2a91]
 
 They are a courtesy: written by one thread from a bounded queue, dropped (and counted) rather than waited for,

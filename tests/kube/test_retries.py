@@ -139,7 +139,7 @@ def test_a_request_that_waits_for_its_next_try_is_ended_by_the_word(serve: Serve
 
 
 def test_an_endless_line_of_a_watch_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("multinet.kube.client.LONGEST_LINE", 1000)
+    monkeypatch.setattr("multinet.kube.stream.LONGEST_LINE", 1000)
     script, api = serve(Answer(body="x" * 5000))
     with (
         pytest.raises(ApiUnavailable) as endless,
