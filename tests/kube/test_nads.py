@@ -5,49 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from multinet.errors import InvalidConfig
-from multinet.kube.client import Api
 from multinet.kube.nads import NadCache
 from multinet.npwg.nad import NetworkAttachmentDefinition
-
-
-class Listener:
-    """What a watch brings: nothing, until it is cut."""
-
-    def __init__(self, lines: list[dict[str, Any]]) -> None:
-        self._lines = lines
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        while self._lines:
-            yield self._lines.pop()
-
-    def cut(self) -> None:
-        """There is nobody that listens."""
-
-
-class Script:
-    """Stands for Api: a list of the given pages, and a watch that ends at once."""
-
-    def __init__(self, *pages: str) -> None:
-        self._pages = pages
-
-    @contextmanager
-    def stream(self, path: str, *, query: Mapping[str, str], **_: object) -> Iterator[Listener]:
-        assert path == "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"
-        if "watch" in query:
-            yield Listener([])
-            return
-        number = int(query.get("continue", "0"))
-        metadata = {"resourceVersion": "7"}
-        if number + 1 < len(self._pages):
-            metadata["continue"] = str(number + 1)
-        yield Listener([{"metadata": metadata, "items": json.loads(self._pages[number])}])
+from tests.kube.script import Script
 
 
 def listed(*pages: list[dict[str, Any]]) -> NadCache:
@@ -55,7 +20,7 @@ def listed(*pages: list[dict[str, Any]]) -> NadCache:
 
 
 def kept(*pages: str) -> NadCache:
-    cache = NadCache(cast(Api, Script(*pages)))
+    cache = NadCache(Script(*pages).api)
     cache.reflector.start()
     try:
         assert cache.reflector.wait_in_sync(20)
