@@ -71,8 +71,10 @@ void text_number(struct text *to, uint64_t number)
 void text_duration(struct text *to, int64_t milliseconds)
 {
     bool whole = milliseconds % 1000 == 0;
-    text_number(to, (uint64_t)(whole ? milliseconds / 1000 : milliseconds));
-    text_add(to, whole ? " seconds" : " milliseconds");
+    int64_t number = whole ? milliseconds / 1000 : milliseconds;
+    text_number(to, (uint64_t)number);
+    text_add(to, whole ? " second" : " millisecond");
+    text_add(to, number == 1 ? "" : "s");
 }
 
 int64_t now_ms(void)

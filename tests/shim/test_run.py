@@ -137,7 +137,7 @@ def test_no_program_outlives_the_whole_calls_deadline(shim: Shim, agent: Agent):
     agent.accept().say(pack(Kind.RUN, 60_000, 1000, texts=[b"plugin", b""]))
     ended = running.end()
     assert ended.status == 1
-    assert b"did not answer within 1 seconds" in ended.out
+    assert b"did not answer within 1 second" in ended.out
     until(lambda: gone(int(pids.read_text())))
 
 
