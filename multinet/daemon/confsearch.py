@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from multinet.cni import versions
 from multinet.cni.netconf import NetConfList
 from multinet.config.agent import CONF_SUFFIXES
-from multinet.errors import MultinetError
+from multinet.errors import MultinetError, inside
 from multinet.files import failure
 from multinet.folder.configurations import FolderFiles
 from multinet.npwg import confdir
@@ -86,6 +87,8 @@ def choose(folder: Path, names: list[str], *, pinned: str, own: str) -> Choice:
             return Choice(problem=f"{path} is not there, and the settings name it")
         try:
             found = confdir.read(name, FolderFiles(folder))
+            with inside(name):
+                versions.parse(found.version)
         except MultinetError as error:
             if name.startswith(MULTUS_PREFIX) and not pinned:
                 passed_over.append(name)

@@ -49,6 +49,10 @@ def test_a_half_written_file_keeps_the_last_good_one(folder: Folder, make: Open,
     ("text", "said"),
     [
         ("", "error parsing configuration list: unexpected end of JSON input: there is nothing in it"),
+        (
+            '{"cniVersion": "1.x", "name": "a", "type": "ptp"}',
+            'failed to convert minor version part "x": expected a whole number',
+        ),
         ('{"cniVersion": "1.0.0"}', "error parsing configuration list: no name"),
         ('{"name": "a", "plugins": []}', "error parsing configuration list: no plugins in list"),
         (
@@ -57,7 +61,7 @@ def test_a_half_written_file_keeps_the_last_good_one(folder: Folder, make: Open,
             "error parsing configuration: missing 'type'",
         ),
     ],
-    ids=["empty", "no name", "no plugins", "no type"],
+    ids=["empty", "no version", "no name", "no plugins", "no type"],
 )
 def test_a_broken_first_file_is_no_reason_to_take_the_second(
     folder: Folder, make: Open, text: str, said: str
