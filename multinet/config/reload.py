@@ -16,9 +16,9 @@ RELOADABLE = frozenset(
     {
         "clusterNetwork", "defaultNetworks", "delegates", "confDir", "namespaceIsolation", "globalNamespaces",
         "multinetNamespace", "systemNamespaces", "executables", "statusForAllPods",
-        "readinessIndicatorFile", "disableCheck", "logLevel",
-        "agent.primaryDir", "agent.primary", "agent.cniVersion", "agent.reconcileSeconds",
-        "agent.reconcileMost",
+        "readinessIndicatorFile", "disableCheck", "logLevel", "binDir",
+        "agent.primaryDir", "agent.primary", "agent.cniVersion", "agent.queueSeconds",
+        "agent.requestSeconds", "agent.shimWaitSeconds", "agent.reconcileSeconds", "agent.reconcileMost",
     }
 )  # fmt: skip
 """By their names in the file; all others need a restart."""
