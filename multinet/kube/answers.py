@@ -9,6 +9,7 @@ from typing import Any
 
 import urllib3
 from urllib3.exceptions import (
+    ClosedPoolError,
     ConnectTimeoutError,
     HTTPError,
     NewConnectionError,
@@ -23,7 +24,7 @@ from multinet.kube.paths import Target
 
 def unsent(error: HTTPError) -> bool:
     """No connection came about, so nothing can have been done."""
-    return isinstance(error, NewConnectionError | ConnectTimeoutError)
+    return isinstance(error, NewConnectionError | ConnectTimeoutError | ClosedPoolError)
 
 
 def distrusted(error: HTTPError) -> bool:

@@ -30,9 +30,11 @@ from multinet.kube.errors import TOO_MANY, ApiError, ApiUnavailable
 from multinet.kube.paths import Target
 from multinet.kube.stream import Stream
 
-__all__ = ["JSON", "MERGE_PATCH", "Access", "Api", "Stream"]
+__all__ = ["JSON", "MERGE_PATCH", "METADATA_ONLY", "Access", "Api", "Stream"]
 
 JSON: Final = "application/json"
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""To accept where spec and status are of no interest: a pod's are nine tenths of it."""
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 CONNECT_SECONDS = 5.0
@@ -69,9 +71,17 @@ class Api:
         return self._ask("GET", path, deadline=deadline, query=query, accept=accept)
 
     def patch(
-        self, path: str, body: Mapping[str, Any], *, deadline: Deadline, content_type: str = MERGE_PATCH
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        deadline: Deadline,
+        content_type: str = MERGE_PATCH,
+        accept: str = JSON,
     ) -> dict[str, Any]:
-        return self._ask("PATCH", path, deadline=deadline, body=body, content_type=content_type)
+        return self._ask(
+            "PATCH", path, deadline=deadline, body=body, content_type=content_type, accept=accept
+        )
 
     def post(
         self, path: str, body: Mapping[str, Any], *, deadline: Deadline, named: bool = False

@@ -14,7 +14,7 @@ from multinet.deadline import Deadline
 from multinet.errors import TryAgain
 from multinet.kube import paths
 from multinet.kube.backoff import Backoff, pause
-from multinet.kube.client import Api
+from multinet.kube.client import METADATA_ONLY, Api
 from multinet.kube.errors import ApiConflict, ApiError, ApiNotFound
 from multinet.npwg import status
 from multinet.npwg.annotations import NETWORK_STATUS
@@ -35,7 +35,12 @@ def publish(api: Api, pod: Pod, entries: Sequence[NetworkStatus], deadline: Dead
     backoff = Backoff()
     while True:
         try:
-            api.patch(paths.pod_status(pod.namespace, pod.name), {"metadata": metadata}, deadline=deadline)
+            api.patch(
+                paths.pod_status(pod.namespace, pod.name),
+                {"metadata": metadata},
+                deadline=deadline,
+                accept=METADATA_ONLY,
+            )
         except ApiNotFound as error:
             raise TryAgain(
                 f"could not write the network-status of {pod}: the pod is gone from the API server",

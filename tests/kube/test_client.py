@@ -11,7 +11,7 @@ import pytest
 from multinet.deadline import Deadline
 from multinet.errors import TryAgain
 from multinet.kube import paths
-from multinet.kube.client import Access, Api, Stream
+from multinet.kube.client import METADATA_ONLY, Access, Api, Stream
 from multinet.kube.errors import (
     ApiConflict,
     ApiError,
@@ -106,8 +106,7 @@ def test_a_list_that_can_no_longer_be_continued_is_gone(
 
 def test_metadata_alone_can_be_asked_for(control_plane: ControlPlane, api: Api, kube_namespace: str):
     kubeobjects.pod(control_plane, kube_namespace, "web", {"a": "1"})
-    accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-    found = api.get(paths.pod(kube_namespace, "web"), deadline=soon(), accept=accept)
+    found = api.get(paths.pod(kube_namespace, "web"), deadline=soon(), accept=METADATA_ONLY)
     assert (found["kind"], found["metadata"]["annotations"]) == ("PartialObjectMetadata", {"a": "1"})
     assert "spec" not in found
 
@@ -193,15 +192,22 @@ def test_a_token_that_is_renewed_is_noticed_before_the_old_one_is_refused(
     assert is_the_other()
 
 
-def test_a_token_of_the_token_api_is_accepted(control_plane: ControlPlane, make_api: MakeApi):
-    token = control_plane.ask(
-        "POST",
-        "/api/v1/namespaces/kube-system/serviceaccounts/multinet/token",
-        {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
-    )["status"]["token"]
+def test_a_token_that_the_server_no_longer_accepts_is_replaced_by_the_next(
+    control_plane: ControlPlane, make_api: MakeApi, tmp_path: Path
+):
+    file = tmp_path / "token"
+    file.write_text(control_plane.account_token())
+    api = make_api(token=file)
     before = control_plane.count(AGENT)
-    make_api(token=token).get(paths.PODS, deadline=soon())
+    api.get(paths.PODS, deadline=soon())
     assert control_plane.count(AGENT) == before + 1
+    control_plane.revoke_account_tokens()
+    with pytest.raises(ApiError) as revoked:
+        api.get(paths.PODS, deadline=soon())
+    assert revoked.value.status == 401
+    file.write_text(control_plane.account_token())
+    assert api.get(paths.PODS, deadline=soon())["kind"] == "PodList"
+    assert control_plane.count(AGENT) == before + 2  # who was refused was nobody
 
 
 def test_a_ca_that_is_renewed_is_used_and_another_is_not_believed(

@@ -33,6 +33,7 @@ ETCD = Path("/usr/bin/etcd")
 NODE = "node-1"
 ADMIN = "admin"
 AGENT = "system:serviceaccount:kube-system:multinet"
+ACCOUNT = "/api/v1/namespaces/kube-system/serviceaccounts/multinet"
 KUBELET = f"system:node:{NODE}"
 NOBODY = "nobody"
 GROUPS = {
@@ -218,6 +219,19 @@ class ControlPlane:
         if not file.exists():
             file.write_text(self._tokens[user])
         return file
+
+    def account_token(self) -> str:
+        """A token of the agent's service account, as the kubelet gets one for a pod. It is AGENT's."""
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        token: str = self.ask("POST", f"{ACCOUNT}/token", request)["status"]["token"]
+        return token
+
+    def revoke_account_tokens(self) -> None:
+        """Make the service account anew: tokens of the old one are no longer accepted."""
+        self.ask("DELETE", ACCOUNT)
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "multinet"}}
+        self.apply(ACCOUNT, account)
+        self.restart_apiserver()  # it would believe for another 10 s what it has checked before
 
     def client_certificate(self, user: str) -> tuple[Path, Path]:
         """A certificate and its key, for clients that have no token."""
