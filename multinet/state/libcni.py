@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Cache:
 
     def files_of(self, container_id: str) -> list[Path]:
         """The files that may be of that container, by their names."""
-        return [file for file in self._files() if f"-{container_id}-" in file.name]
+        return self._files(f"-{container_id}-")
 
     def containers(self) -> set[str]:
         """Every container of which a readable file tells."""
@@ -73,14 +73,17 @@ class Cache:
             if one is None or one.container_id == container_id:
                 files.remove(file)
 
-    def _files(self) -> Iterator[Path]:
+    def _files(self, part: str = "") -> list[Path]:
+        """Those with that in their name. There may be thousands, and every ADD looks here."""
         results = self.folder / "results"
         try:
-            yield from (results / name for name in sorted(os.listdir(results)))
+            names = [name for name in os.listdir(results) if part in name]
         except (FileNotFoundError, NotADirectoryError):
-            return
+            return []
         except OSError as error:
             log.warn("libcni's cache can't be read", folder=str(results), error=error.strerror)
+            return []
+        return [results / name for name in sorted(names)]
 
 
 def _read_or_none(file: Path) -> Cached | None:

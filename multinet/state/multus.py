@@ -76,6 +76,9 @@ class WithMultus:
             record = self._of_runtime(self._runtime, container_id, ifname)
         return record
 
+    def find_own(self, container_id: str, ifname: str) -> Record | None:
+        return self._records.find(container_id, ifname)
+
     def all(self) -> Iterator[Record]:
         """Every record of ours, then Multus's of the containers of which we have none."""
         ours = set()

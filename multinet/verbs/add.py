@@ -76,7 +76,7 @@ def what_stands(request: Request, plan: Plan, scene: Scene, node: Node) -> tuple
     The runtime asks again when it did not hear our answer. What stands only in part, or was meant
     otherwise, is taken back first and made anew.
     """
-    record = recall(request, node)
+    record = recall(request, node, node.records.find_own)  # nobody else's sandbox is ever added to us
     if record is None:
         return None
     if record.phase is Phase.DONE and record.plan == plan and stands(record, scene):

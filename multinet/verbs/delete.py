@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from multinet.verbs.planning import plan_for
 def delete(request: Request, node: Node) -> None:
     """Raises what could not be cleared, after all has been tried; the record stays for the next try."""
     with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
-        record = recall(request, node)
+        record = recall(request, node, node.records.find)
         if record is None:
             log.bind(nothing=True)
             unrecorded.delete(request, scene, node)
@@ -89,12 +89,16 @@ def is_its_own(record: Record, scene: Scene) -> bool:
     )
 
 
-def recall(request: Request, node: Node) -> Record | None:
+Find = Callable[[str, str], Record | None]
+"""Container id, interface name -> record; raises DecodingFailure."""
+
+
+def recall(request: Request, node: Node, find: Find) -> Record | None:
     """The record. For one that can't be read, the plan that an ADD would make today: the best that is left to
     go by, since a pod must always be able to end.
     """
     try:
-        record = node.records.find(request.container_id, request.ifname)
+        record = find(request.container_id, request.ifname)
     except DecodingFailure as error:
         log.warn("record damaged", error=str(error), container=request.container_id)
         return Record(plan=guess(request, node), phase=Phase.INTENDED, boot_id=node.boot_id)

@@ -31,6 +31,9 @@ class Records(Protocol):
     def find(self, container_id: str, ifname: str) -> Record | None:
         """Raises DecodingFailure for one that can't be read, as long as it is not forgotten."""
 
+    def find_own(self, container_id: str, ifname: str) -> Record | None:
+        """The same, without what others remember of those they set up (``Record.foreign``)."""
+
     def all(self) -> Iterator[Record]: ...
 
     def write(self, record: Record) -> None: ...

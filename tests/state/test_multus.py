@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from multinet import log
 from multinet.cni.netconf import NetConfList
 from multinet.errors import DecodingFailure
 from multinet.plan import Attachment, Phase, Plan, Pod, Record
@@ -82,6 +83,12 @@ def entry(name: str, configuration: dict[str, Any] | None = None, **more: Any) -
 
 def encoded(configuration: dict[str, Any]) -> str:
     return base64.b64encode(json.dumps(configuration).encode()).decode()
+
+
+@pytest.fixture(autouse=True)
+def warnings_are_said() -> None:
+    """Other tests ask for errors only."""
+    log.set_up("warning")
 
 
 @pytest.fixture
