@@ -1,204 +1,49 @@
-"""Measure an ADD and a DEL side by side in one run; README.md says what and how.
+"""Measure side by side in one run; README.md says what and how.
 
 The last line is JSON, an object of named figures. Exits non-zero when a figure can't be had, and not because
-of what it is: this is a measurement and not a test.
+of what it is: this is a measurement and not a test. BENCH_ONLY=process,shim,agent chooses parts.
 """
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import random
 import sys
-import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from contenders import Contender, Cost, Failed, Floor, Ours, Reference  # noqa: E402
-from meta import MOST_NETWORKS, Pods  # noqa: E402
-from world import World  # noqa: E402
+import agent
+import process
+import shim
+from contenders import Failed
+from figures import Figures, show_all
+from world import World
 
-PROGRAMS = ROOT / ".cache" / "peers"
-FLOOR = ROOT / ".cache" / "c" / "add"
-
-ROUNDS = 10
-BLOCK = 16
-WARM_UP = 16
-AT_ONCE = 16
-BATCHES = 5
-PODS = 12
-
-BOUNDS = {
-    "add_cpu_vs_reference": 0.15,
-    "add_wall_vs_reference": 0.25,
-    "del_cpu_vs_reference": 0.15,
-    "add_cpu_vs_c": 2.5,
-}
-
-
-@dataclass(kw_only=True, slots=True)
-class Series:
-    """All costs of one thing, in the order in which they came."""
-
-    costs: list[Cost] = field(default_factory=list)
-
-    @property
-    def cpu(self) -> float:
-        """Median, in milliseconds."""
-        return median(cost.cpu for cost in self.costs) / 1e6
-
-    @property
-    def wall(self) -> float:
-        return median(cost.wall for cost in self.costs) / 1e6
-
-
-Adds = dict[str, Series]
-
-
-def alternate(world: World, contenders: Sequence[Contender]) -> tuple[Adds, Adds]:
-    """Blocks of ADDs and then of their DELs, one contender after the other, in another order each round."""
-    added: Adds = defaultdict(Series)
-    deleted: Adds = defaultdict(Series)
-    for _ in range(ROUNDS):
-        for one in random.sample(contenders, len(contenders)):
-            with world.containers(BLOCK) as paths:
-                for path in paths:
-                    added[one.name].costs.append(one.add(container_of(path), path))
-                for path in paths:
-                    if (cost := one.delete(container_of(path), path)) is not None:
-                        deleted[one.name].costs.append(cost)
-    return added, deleted
-
-
-def at_once(world: World, ours: Ours, reference: Reference) -> tuple[Adds, Adds]:
-    """Batches of so many requests at the same time: ours by threads, the reference by processes."""
-    added: Adds = defaultdict(Series)
-    deleted: Adds = defaultdict(Series)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-
-        def by_threads(verb: Callable[[str, str], Cost], paths: Sequence[str]) -> Cost:
-            cpu, wall = time.process_time_ns(), time.monotonic_ns()
-            list(pool.map(verb, map(container_of, paths), paths))
-            return Cost(cpu=time.process_time_ns() - cpu, wall=time.monotonic_ns() - wall)
-
-        def by_processes(command: str, paths: Sequence[str]) -> Cost:
-            wall = time.monotonic_ns()
-            started = [reference.start_with_own_files(command, container_of(path), path) for path in paths]
-            cpu = sum(map(reference.wait, started))
-            return Cost(cpu=cpu, wall=time.monotonic_ns() - wall)
-
-        for _ in range(BATCHES):
-            with world.containers(AT_ONCE) as paths:
-                added[ours.name].costs.append(by_threads(ours.add, paths))
-                deleted[ours.name].costs.append(by_threads(ours.delete, paths))
-            with world.containers(AT_ONCE) as paths:
-                added[reference.name].costs.append(by_processes("ADD", paths))
-                deleted[reference.name].costs.append(by_processes("DEL", paths))
-    return added, deleted
-
-
-def one_by_one(world: World, pods: Pods) -> tuple[Series, Series]:
-    added, deleted = Series(), Series()
-    with world.containers(PODS) as paths:
-        for path in paths:
-            added.costs.append(pods.add(container_of(path), path))
-        for path in paths:
-            deleted.costs.append(pods.delete(container_of(path), path))
-    # What was needed for the first time was loaded and made then.
-    return Series(costs=added.costs[1:]), Series(costs=deleted.costs[1:])
-
-
-def container_of(path: str) -> str:
-    return f"container-{Path(path).name}"
-
-
-def measure(world: World) -> dict[str, float]:
-    state = world.folder / "state"
-    ours = Ours("ours", "10.1.0.0/16", state)
-    reference = Reference("go", "10.2.0.0/16", state, PROGRAMS)
-    # The C program works on a bridge that stands: ours makes it, with the folder of its addresses.
-    founder = Ours("floor", "10.3.0.0/16", state)
-    with world.containers(WARM_UP) as paths:
-        for one in (founder, ours, reference):
-            for path in paths:
-                one.add(container_of(path), path)
-                one.delete(container_of(path), path)
-    # What is loaded now stays loaded: a process that serves for long tells the garbage collector so, once.
-    gc.freeze()
-    floor = Floor(FLOOR, "floor", state / "floor", "10.3.0.1")
-    try:
-        added, deleted = alternate(world, (ours, reference, floor))
-    finally:
-        floor.close()
-    batch_added, batch_deleted = at_once(world, ours, reference)
-    three_added, three_deleted = one_by_one(world, Pods(world.folder, 3))
-    _, one_deleted = one_by_one(world, Pods(world.folder, 1))
-    _, most_deleted = one_by_one(world, Pods(world.folder, MOST_NETWORKS))
-
-    print(f"\nmedians in milliseconds ({ROUNDS * BLOCK} of each)          CPU      wall")
-    for words, table in (("ADD", added), ("DEL", deleted)):
-        for name, series in table.items():
-            show(f"{words} {name}", series)
-    for words, table in (
-        (f"{AT_ONCE} ADDs at once", batch_added),
-        (f"{AT_ONCE} DELs at once", batch_deleted),
-    ):
-        for name, series in table.items():
-            show(f"{words} {name}", series)
-    show("ADD of a pod with 3 networks", three_added)
-    show("DEL of a pod with 3 networks", three_deleted)
-    show("DEL of a pod with 1 network", one_deleted)
-    show(f"DEL of a pod with {MOST_NETWORKS} networks", most_deleted)
-    return {
-        "add_cpu_vs_reference": added["ours"].cpu / added["reference"].cpu,
-        "add_wall_vs_reference": added["ours"].wall / added["reference"].wall,
-        "del_cpu_vs_reference": deleted["ours"].cpu / deleted["reference"].cpu,
-        "del_wall_vs_reference": deleted["ours"].wall / deleted["reference"].wall,
-        "add_cpu_vs_c": added["ours"].cpu / added["C"].cpu,
-        "add_batch_wall_vs_reference": batch_added["ours"].wall / batch_added["reference"].wall,
-        "del_batch_wall_vs_reference": batch_deleted["ours"].wall / batch_deleted["reference"].wall,
-        "del_wall_8_links_vs_1": most_deleted.wall / one_deleted.wall,
-        "add_cpu_ms": added["ours"].cpu,
-        "add_wall_ms": added["ours"].wall,
-        "del_cpu_ms": deleted["ours"].cpu,
-        "del_wall_ms": deleted["ours"].wall,
-        "pod_of_3_add_cpu_ms": three_added.cpu,
-        "pod_of_3_add_wall_ms": three_added.wall,
-        "pod_of_3_del_cpu_ms": three_deleted.cpu,
-        "pod_of_3_del_wall_ms": three_deleted.wall,
-    }
-
-
-def show(words: str, series: Series) -> None:
-    print(f"  {words:44}{series.cpu:8.2f}  {series.wall:8.2f}")
+PARTS = {"process": process, "shim": shim, "agent": agent}
 
 
 def main() -> int:
     if os.geteuid() != 0:
         print("bench: it makes network namespaces: run it as root", file=sys.stderr)
         return 1
-    for program in (PROGRAMS / "bridge", PROGRAMS / "host-local", FLOOR):
+    asked = list(filter(None, os.environ.get("BENCH_ONLY", "").split(","))) or list(PARTS)
+    if unknown := set(asked) - set(PARTS):
+        print(f"bench: there is no part {', '.join(sorted(unknown))}: {', '.join(PARTS)}", file=sys.stderr)
+        return 1
+    for program in (program for name in asked for program in PARTS[name].PROGRAMS):
         if not program.exists():
-            print(f"bench: {program} is missing: `make peers` builds it", file=sys.stderr)
+            print(f"bench: {program} is missing: `make setup` builds it", file=sys.stderr)
             return 1
+    figures: Figures = {}
     try:
-        figures = measure(World.enter())
-    except (Failed, OSError) as error:
+        world = World.enter()
+        for name in asked:
+            figures |= PARTS[name].measure(world)
+    except (Failed, OSError, AssertionError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    print("\nratios")
-    for name, value in figures.items():
-        if not name.endswith("_ms"):
-            bound = f"  (at most {BOUNDS[name]})" if name in BOUNDS else ""
-            print(f"  {name:44}{value:8.3f}{bound}")
+    show_all(figures)
     print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
     return 0
 
