@@ -16,6 +16,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -214,7 +215,7 @@ class ControlPlane:
         return self._tokens[user]
 
     def token_file(self, user: str) -> Path:
-        """A file with the user's token, as a client of ours is given it."""
+        """A file with the user's token, as a client of ours is given it. All share it."""
         file = self.folder / f"{user.replace(':', '-')}.token"
         if not file.exists():
             file.write_text(self._tokens[user])
@@ -245,7 +246,7 @@ class ControlPlane:
         return self.folder / f"{name}.crt", self.folder / f"{name}.key"
 
     def kubeconfig(self, user: str) -> Path:
-        """A kubeconfig of the user, for kubectl and for our own command line."""
+        """A kubeconfig of the user, which names the token's file: whoever rewrites that renews the token."""
         file = self.folder / f"{user.replace(':', '-')}.kubeconfig"
         content = {
             "apiVersion": "v1",
@@ -253,7 +254,7 @@ class ControlPlane:
             "clusters": [
                 {"name": "c", "cluster": {"server": self.server, "certificate-authority": str(self.ca_file)}}
             ],
-            "users": [{"name": "u", "user": {"token": self._tokens[user]}}],
+            "users": [{"name": "u", "user": {"tokenFile": str(self.token_file(user))}}],
             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
             "current-context": "x",
         }
@@ -306,7 +307,8 @@ class ControlPlane:
         )
 
     def _run(self, name: str, *argv: str | Path) -> subprocess.Popen[bytes]:
-        """Started so that it ends with this process, however that ends."""
+        """Started so that it ends with this process, however that ends: with the thread that starts it."""
+        assert threading.current_thread() is threading.main_thread(), "it would end with its starter"
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *argv],
