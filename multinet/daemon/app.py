@@ -25,7 +25,7 @@ from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
 from multinet.daemon.world import World
 from multinet.errors import InvalidConfig, MultinetError
-from multinet.kube.client import Access, Api, Told, Told
+from multinet.kube.client import Access, Api, Told
 from multinet.kube.cluster import KubeCluster
 from multinet.kube.devices import DeviceSource
 from multinet.kube.events import Events
@@ -85,6 +85,7 @@ class Agent:
         for cache in self._caches.values():
             cache.reflector.start()
         self._primary.start()
+        self._world.late.start()
         self._server.start()
         self._primary.serve()
         self._keeper.start()
@@ -100,6 +101,7 @@ class Agent:
         self._keeper.stop()
         ended = self._server.stop(self.settings.agent.grace_seconds)
         self._primary.stop()
+        self._world.late.stop()
         for cache in self._caches.values():
             cache.reflector.stop()
         if self._events is not None:

@@ -156,11 +156,14 @@ class Call:
         texts = texts_of(body, offset)
         if len(texts) < 2:
             raise DecodingFailure("the call lacks a name or stdin")
-        variables = (os.fsdecode(text).partition("=") for text in texts[2:])
+        env: dict[str, str] = {}
+        for text in texts[2:]:
+            key, _, value = os.fsdecode(text).partition("=")
+            env.setdefault(key, value)  # of two the first counts, as it does for the shim's libc
         return cls(
             name=os.fsdecode(texts[0]),
             stdin=texts[1],
-            env={key: value for key, _, value in variables},
+            env=env,
             netns_errno=errno,
         )
 

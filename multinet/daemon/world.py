@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 from typing import Final
 
 from multinet.config import Settings
+from multinet.daemon.late import Late, PatientCluster
 from multinet.daemon.primary import Primary
 from multinet.deadline import Deadline
 from multinet.delegate.registry import Registry
@@ -18,6 +19,8 @@ from multinet.errors import TryAgain
 from multinet.folder.cluster import FolderCluster
 from multinet.folder.configurations import ConfigurationFiles
 from multinet.kube.cluster import KubeCluster
+from multinet.npwg.status import NetworkStatus
+from multinet.plan import Pod
 from multinet.state.attachments import Attachments
 from multinet.state.device_info import DeviceInfoFolder
 from multinet.state.multus import WithMultus
@@ -57,6 +60,7 @@ class World:
         self.configurations = ConfigurationFiles(settings.conf_dir, primary)
         self.kernel = BoundedSemaphore(settings.agent.kernel_adds)
         self.boot_id = BOOT_ID.read_text(encoding="ascii").strip()
+        self.late = Late(settings.state_dir / "late-status", self._publish)
         self._began = time.monotonic()
 
     def renew(self, settings: Settings) -> None:
@@ -66,9 +70,13 @@ class World:
 
     def cluster(self, deadline: Deadline) -> Cluster:
         if self.kube is not None:
-            return self.kube.request(deadline)
+            return PatientCluster(self.kube.request(deadline), self._publish, self.late, deadline)
         assert self.settings.folder is not None
         return FolderCluster(self.settings.folder)
+
+    def _publish(self, pod: Pod, status: Sequence[NetworkStatus], deadline: Deadline) -> None:
+        assert self.kube is not None
+        self.kube.request(deadline).publish(pod, status)
 
     def not_ready(self) -> str:
         """Why the runtime should wait, "" when it need not."""
