@@ -2,98 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from multinet import log
 from multinet.cni.netconf import NetConfList
-from multinet.errors import DecodingFailure
 from multinet.plan import Attachment, Phase, Plan, Pod, Record
 from multinet.state.attachments import Attachments
 from multinet.state.multus import WithMultus
-from multinet.state.scratch import read_scratch
-
-ID = "4f1d" * 16
-OTHER = "beef" * 16
-ARGS = [
-    ["IgnoreUnknown", "true"],
-    ["K8S_POD_NAMESPACE", "shop"],
-    ["K8S_POD_NAME", "cart"],
-    ["K8S_POD_UID", "u-1"],
-]
-TEXT = "IgnoreUnknown=true;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=cart;K8S_POD_UID=u-1"
-
-
-def conf(name: str, **more: Any) -> dict[str, Any]:
-    return {"cniVersion": "1.0.0", "name": name, "type": "bridge", "bridge": "br7", **more}
-
-
-class Disk:
-    """Multus's folder and the runtime's, and our records beside them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.multus = folder / "multus"
-        self.runtime = folder / "cni"
-        self.ours = Attachments(folder / "ours")
-        self.records = WithMultus(self.ours, self.multus, self.runtime, Path("/run/devices"))
-        self.multus.mkdir()
-
-    def scratch(self, *entries: dict[str, Any], container: str = ID) -> Path:
-        file = self.multus / container
-        file.write_text(json.dumps(entries))
-        return file
-
-    def cache(
-        self, network: str, ifname: str, *, runtime: bool = False, container: str = ID, **more: Any
-    ) -> Path:
-        said = {
-            "kind": "cniCacheV1",
-            "containerId": container,
-            "config": encoded(more.pop("conf", conf(network))),
-            "ifName": ifname,
-            "networkName": network,
-            "netns": "/var/run/netns/cni-1",
-            "cniArgs": ARGS,
-            "result": {"cniVersion": "1.0.0", "dns": {"domain": network}},
-            **more,
-        }
-        results = (self.runtime if runtime else self.multus) / "results"
-        results.mkdir(parents=True, exist_ok=True)
-        file = results / f"{network}-{container}-{ifname}"
-        file.write_text(json.dumps(said))
-        return file
-
-    def find(self, ifname: str = "eth0") -> Record:
-        record = self.records.find(ID, ifname)
-        assert record is not None
-        return record
-
-
-def entry(name: str, configuration: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    known = {"Name": name, "Conf": {"name": "lossy"}, "ConfList": {}, "IsFilterV4Gateway": False}
-    return {**known, "Bytes": encoded(configuration or conf(name.rpartition("/")[2])), **more}
-
-
-def encoded(configuration: dict[str, Any]) -> str:
-    return base64.b64encode(json.dumps(configuration).encode()).decode()
-
-
-@pytest.fixture(autouse=True)
-def warnings_are_said() -> None:
-    """Other tests ask for errors only."""
-    log.set_up("warning")
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    return Disk(tmp_path)
+from tests.state.disk import ARGS, ID, OTHER, TEXT, Disk, conf, entry
 
 
 def test_a_pod_of_multus_reads_as_a_record(disk: Disk) -> None:
@@ -354,62 +272,3 @@ def record(container_id: str) -> Record:
         attachments=(Attachment(network="x", ifname="eth0", conflist=NetConfList.of(conf("x"))),),
     )
     return Record(plan=plan, phase=Phase.INTENDED, boot_id="b")
-
-
-# Damage
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b"null", b"[1]", b"\0" * 64, b"\xff", b'[{"Name": 1}]', b'[{"Na']
-)
-def test_a_damaged_scratch_file_is_told_and_counts_as_none(disk: Disk, data: bytes) -> None:
-    file = disk.scratch()
-    file.write_bytes(data)
-
-    with capture_logs() as said:
-        assert disk.records.find(ID, "eth0") is None
-    assert [(one["event"], one["file"]) for one in said] == [
-        ("Multus's scratch file can't be read", str(file))
-    ]
-    assert list(disk.records.all()) == []
-
-
-LIBCNIS = {
-    'expected an object of the kind "cniCacheV1"': {"kind": "x"},
-    "Only base64 data is allowed": {"config": "%"},
-    "error parsing configuration list: unexpected end of JSON input: there is nothing in it": {"config": ""},
-    "containerId: expected a text, got 7": {"containerId": 7},
-    "not enough values to unpack (expected 2, got 1)": {"cniArgs": [["x"]]},
-    "capabilityArgs: expected an object, got a number": {"capabilityArgs": 1},
-}
-
-
-@pytest.mark.parametrize("why", LIBCNIS)
-def test_a_damaged_file_of_libcnis_is_told_and_counts_as_none(disk: Disk, why: str) -> None:
-    file = disk.cache("cluster", "eth0", **{"containerId": ID, **LIBCNIS[why]})
-
-    with capture_logs() as said:
-        assert disk.records.find(ID, "eth0") is None
-
-    assert [(one["event"], one["error"]) for one in said] == [
-        ("a file of libcni's cache can't be read", f"{file} is damaged: {why}")
-    ]
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["Name", "Bytes", "ipRequest", "deviceID", "ifnameRequest"]), inner)
-    ),
-    max_leaves=8,
-)
-
-
-@given(st.binary(max_size=200) | JSON.map(lambda document: json.dumps(document).encode()))
-def test_nothing_makes_the_reader_fail_with_anything_but_an_error_of_ours(data: bytes) -> None:
-    try:
-        found = read_scratch(data)
-    except DecodingFailure:
-        return
-    assert len(found) == len(json.loads(data))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.netns import Netns
+from tests.verbs.multus import Past
 from tests.verbs.node import Node, host_local
 
 
@@ -17,3 +18,10 @@ def node(host: Netns, tmp_path: Path) -> Node:
     made.define("net-a", type="bridge", bridge="br1", ipam=host_local("10.81.0.0/24"))
     made.define("net-b", type="bridge", bridge="br2", ipam=host_local("10.82.0.0/24"))
     return made
+
+
+@pytest.fixture
+def past(node: Node, peers: Path) -> Past:
+    (node.folder / "bin").mkdir()
+    (node.folder / "bin" / "tuning").symlink_to(peers / "tuning")  # that one is not ours
+    return Past(node=node, peers=peers)

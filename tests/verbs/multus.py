@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.support.netns import Netns
 from tests.support.plugins import PROGRAMS
-from tests.verbs.node import Node
+from tests.verbs.node import CLUSTER, Node
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,3 +126,42 @@ def _delegate(network: Network) -> dict[str, Any]:
     if network.ifname:
         entry["ifnameRequest"] = network.ifname
     return entry
+
+
+FIRST = Network(name="cluster", conf=CLUSTER)
+NOTHING: tuple[list[str], list[str], list[str], list[str]] = ([], [], [], [])
+
+
+def left(past: Past, pod: Netns) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Links in the pod, the host's ends, addresses, what is remembered."""
+    node = past.node
+    ends = [link for link in node.host.links() if link.startswith("veth")]
+    held = [
+        f"{network} {address}"
+        for network in ("cluster", "net-a", "net-b")
+        for address in node.addresses(network)
+    ]
+    return pod.links(), ends, held, past.files()
+
+
+def spy(past: Past, name: str) -> None:
+    """An executable that notes what it is called with; its result holds the network's name."""
+    program = past.node.folder / "bin" / name
+    program.write_text(
+        "#!/usr/bin/python3\n"
+        "import json, os, sys\n"
+        "conf = json.load(sys.stdin)\n"
+        "said = {key: os.environ.get(key) for key in ('CNI_COMMAND', 'CNI_IFNAME', 'CNI_ARGS')}\n"
+        f"with open({str(past.node.folder / 'calls')!r}, 'a') as file:\n"
+        "    file.write(json.dumps([said, conf]) + '\\n')\n"
+        "print(json.dumps({'cniVersion': conf['cniVersion'], 'dns': {'domain': conf['name']}}))\n"
+    )
+    program.chmod(0o755)
+
+
+def calls(past: Past) -> list[tuple[Any, ...]]:
+    found = []
+    for line in (past.node.folder / "calls").read_text().splitlines():
+        env, conf = json.loads(line)
+        found.append((*env.values(), conf["name"], conf.get("prevResult"), "last" in conf))
+    return found
