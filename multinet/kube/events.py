@@ -18,8 +18,7 @@ from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Any, Final
 
-import structlog
-
+from multinet import log
 from multinet.deadline import Deadline
 from multinet.errors import MultinetError
 from multinet.kube import paths
@@ -41,8 +40,6 @@ LONGEST_MESSAGE = 1024
 CUT = "…"
 LONGEST_POD_NAME = 236
 """Of a pod's name in its event's: 253, and 17 for what makes it unique."""
-
-_log = structlog.get_logger()
 
 
 class Events:
@@ -130,10 +127,10 @@ class Events:
             if not entry.name or not self._count_up(entry):
                 self._create(entry)
             self._in_trouble = False
-        except MultinetError as error:
+        except Exception as error:  # nothing may end the thread: all later events would be lost
             self.dropped += 1
             if not self._in_trouble:  # once, not once an event
-                _log.warning("events can't be written", error=str(error), pod=str(entry.latest.pod))
+                log.warn("events can't be written", error=str(error), pod=str(entry.latest.pod))
             self._in_trouble = True
         finally:
             self._said.written(entry)

@@ -13,14 +13,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import structlog
 import yaml
 from urllib3.exceptions import InsecureRequestWarning
 
+from multinet import log
 from multinet.errors import InvalidConfig, inside
 from multinet.kube.access import Access
-
-_log = structlog.get_logger()
 
 _NOT_SERVED = {
     "proxy-url": "proxies are not supported",
@@ -54,7 +52,7 @@ def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> 
     if insecure:
         # Said once, by us, and not on stderr at every request.
         warnings.simplefilter("ignore", InsecureRequestWarning)
-        _log.warning("the API server's certificate is not verified", kubeconfig=str(path))
+        log.warn("the API server's certificate is not verified", kubeconfig=str(path))
     certificate = _file_or_data(path, user, "client-certificate")
     key = _file_or_data(path, user, "client-key")
     authorization: Callable[[], str] | None = None

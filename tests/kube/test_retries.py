@@ -149,6 +149,13 @@ def test_an_endless_line_of_a_watch_is_given_up(serve: Serve, monkeypatch: pytes
     assert str(endless.value) == f"the API server {script.server} sent an endless line to watch pods"
 
 
+def test_a_watch_whose_token_was_renewed_a_moment_ago_is_begun_again(serve: Serve):
+    script, api = serve(refusal(401, "Unauthorized", "Unauthorized"), Answer(body='{"a": 1}\n\n{"a": 2}\n'))
+    with api.stream(PODS, query={"watch": "1"}, read_seconds=5) as stream:
+        assert list(stream) == [{"a": 1}, {"a": 2}]
+    assert len(script.asked) == 2
+
+
 def test_a_watch_that_is_refused_says_why(serve: Serve):
     _, api = serve(refusal(410, "Expired", "too old resource version: 1 (2)"))
     with (
