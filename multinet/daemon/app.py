@@ -13,7 +13,7 @@ from typing import Final
 
 from multinet import log, timing
 from multinet.config import Settings
-from multinet.config.reload import changed
+from multinet.config.reload import changed, reloaded
 from multinet.daemon import metrics as known
 from multinet.daemon import shim_conf
 from multinet.daemon.keeper import Keeper
@@ -150,6 +150,7 @@ class Agent:
         at_once, at_restart = changed(self._world.settings, new)
         if at_restart:
             log.warn("settings that only count after a restart have changed", keys=sorted(at_restart))
+        new = reloaded(self._world.settings, new)
         self._world.renew(new)
         self._server.limits = limits_of(new)
         self._primary.renew(new)

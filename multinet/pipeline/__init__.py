@@ -37,9 +37,7 @@ def refuse_taken_names(scene: Scene, attachments: Sequence[Attachment]) -> None:
             )
 
 
-def run(
-    chains: Sequence[Chain], scene: Scene, undo: Undo, deadline: Deadline | None = None
-) -> list[Result]:
+def run(chains: Sequence[Chain], scene: Scene, undo: Undo, deadline: Deadline | None = None) -> list[Result]:
     """Add every attachment in order, then settle who carries the default route. One result an attachment.
 
     Raises TryAgain between two of them when the ``deadline`` is over.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -46,7 +47,7 @@ def test_pods_come_and_go_without_the_api_server_and_their_status_is_told_when_i
     node = make_node().start()
     plain, wanting, standing, unknown = sandbox(), sandbox("net-a"), sandbox("net-a"), sandbox("never-seen")
     node.call("ADD", standing).ok()
-    plane.stop_apiserver()
+    plane.stop_apiserver(signal.SIGKILL)
 
     node.call("ADD", plain).ok()
     node.call("CHECK", plain).ok()
@@ -78,7 +79,7 @@ def test_what_one_agent_could_not_tell_the_next_one_tells(
 ):
     node = make_node().start()
     one = sandbox("net-a")
-    plane.stop_apiserver()
+    plane.stop_apiserver(signal.SIGKILL)
     node.call("ADD", one).ok()
     assert node.stop() == 0
     plane.start_apiserver()
@@ -94,7 +95,7 @@ def test_an_agent_that_starts_without_the_api_server_serves_plain_pods_and_del(
     before, after = sandbox(), sandbox()
     node.call("ADD", before).ok()
     assert node.stop() == 0
-    plane.stop_apiserver()
+    plane.stop_apiserver(signal.SIGKILL)
     node.start(ready=False)
     until(node.socket.exists, seconds=20)
     node.call("DEL", before).ok()
