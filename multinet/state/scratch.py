@@ -105,6 +105,8 @@ def attached(
             )
             continue
         told = dict(known.capability_args if known else one.capability_args)
+        if device_id := one.capability_args.get("deviceID"):
+            told.setdefault("deviceID", device_id)
         if told.get("deviceID") and "CNIDeviceInfoFile" not in told:
             told["CNIDeviceInfoFile"] = str(device_info / device.cni_file(one.network, container_id, name))
         args = known.args if known else without_wishes(neighbour)

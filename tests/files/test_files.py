@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from multinet import files, steps
-from multinet.errors import IOFailure
+from multinet.errors import Busy, IOFailure
 
 
 @pytest.fixture
@@ -238,6 +239,29 @@ def test_a_lock_holds_against_other_threads(state: Path, heard: list[str]) -> No
         thread.join()
     assert set(most) == {1}
     assert set(heard) == {f"create {state}/lock"}
+
+
+def test_a_lock_that_is_not_waited_for_is_refused_while_it_is_held(state: Path) -> None:
+    lock = state / "lock"
+
+    with files.Lock(lock), pytest.raises(Busy) as refused, files.Lock(lock, wait=False):
+        pytest.fail("it was held twice")
+    assert str(refused.value) == f"could not lock {lock}: it is held"
+    with files.Lock(lock, wait=False):
+        pass
+
+
+def test_older_files_are_found_by_pattern_and_age(state: Path) -> None:
+    now = time.time()
+    for name, age in (("a.json", 100), ("b.json", 10), ("c.txt", 100)):
+        (state / name).touch()
+        os.utime(state / name, (now - age, now - age))
+    (state / "folder.json").mkdir()
+    os.utime(state / "folder.json", (now - 100, now - 100))
+    (state / "link.json").symlink_to(state / "a.json")
+
+    assert files.older(state, "*.json", 50) == [state / "a.json"]
+    assert files.older(state / "missing", "*", 0) == []
 
 
 def test_a_lock_holds_against_other_processes_and_ends_with_its_block(state: Path) -> None:

@@ -257,3 +257,21 @@ def test_our_own_record_counts_before_what_multus_remembers(past: Past, pod: Net
     past.node.do("DEL", pod)
 
     assert (pod.links(), past.node.records(), past.files()) == ([], [], ["multus/c1"])
+
+
+def test_a_device_that_a_pod_of_multus_has_is_not_given_again(
+    past: Past, pod: Netns, netns: Callable[..., Netns]
+) -> None:
+    past.multus(pod, placed(past, FIRST), placed(past, NAMED))
+    scratch = past.scratch / "c1"
+    entries = json.loads(scratch.read_text())
+    scratch.write_text(json.dumps([entries[0], {**entries[1], "deviceID": "0000:03:02.0"}]))
+    past.node.pod("mine", [{"name": "net-a", "deviceID": "0000:03:02.0"}])
+
+    said = past.node.refusal("ADD", netns("mine"), pod="mine", container="c2")
+
+    assert (said["code"], said["msg"]) == (
+        11,
+        "the device '0000:03:02.0' for default/net-a is not free: the sandbox c1 of the pod default/cart has it for "
+        "default/net-b",
+    )
