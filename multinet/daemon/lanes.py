@@ -11,10 +11,13 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from threading import Condition
-from typing import Generic, TypeVar
+from threading import Condition, Lock
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+MOST_FREED: Final = 2
+"""How many may begin where one has ended: the next of its lane, and one that is heavy as it was."""
 
 
 class Drop(StrEnum):
@@ -51,7 +54,10 @@ class Lanes(Generic[T]):
         self._busy: set[Hashable] = set()
         self._heavy = 0
         self._closed = False
-        self._changed = Condition()
+        lock = Lock()
+        # No more workers are woken than there may be work for: each that finds none costs those who have some.
+        self._changed = Condition(lock)
+        self._idle = Condition(lock)
 
     def submit(self, job: Job[T]) -> Drop | None:
         """Queue it, or say why not."""
@@ -82,7 +88,10 @@ class Lanes(Generic[T]):
             if job.lane is not None:
                 self._busy.discard(job.lane)
             self._heavy -= job.heavy
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify(MOST_FREED)
+            if not self._running:
+                self._idle.notify_all()
 
     def drop(self, job: Job[T]) -> bool:
         """Take it out of the queue. False when it is not there any more."""
@@ -91,6 +100,7 @@ class Lanes(Generic[T]):
                 self._waiting.remove(job)
             except ValueError:
                 return False
+            self._changed.notify()  # those of its lane stand behind another now
             return True
 
     def expired(self, seconds: float) -> list[Job[T]]:
@@ -100,6 +110,7 @@ class Lanes(Generic[T]):
             late = [job for job in self._waiting if job.arrived <= before]
             for job in late:
                 self._waiting.remove(job)
+            self._changed.notify(len(late))
             return late
 
     def close(self) -> list[Job[T]]:
@@ -114,7 +125,7 @@ class Lanes(Generic[T]):
     def wait_idle(self, seconds: float) -> bool:
         """Wait until nothing runs. False when something still does after that time."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._running, seconds)
+            return self._idle.wait_for(lambda: not self._running, seconds)
 
     @property
     def waiting(self) -> int:
