@@ -55,6 +55,9 @@ KUBELET_CHECKPOINT = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoin
 CONF_SUFFIXES = (".conf", ".conflist", ".json")
 """What libcni takes for a configuration."""
 
+METRICS = "unix:/run/multinet/probes.sock"
+"""Where the kubelet's probes find it when nothing is said: root's alone, since metrics name pods."""
+
 UNIX = "unix:"
 
 
@@ -78,7 +81,7 @@ class AgentSettings:
     request_seconds: float = REQUEST_SECONDS
     grace_seconds: float = GRACE_SECONDS
     kernel_adds: int = KERNEL_ADDS
-    metrics: str = ""
+    metrics: str = METRICS
     reconcile_seconds: int = RECONCILE_SECONDS
     reconcile_most: int = RECONCILE_MOST
     events: str = EVENTS
@@ -106,7 +109,7 @@ class AgentSettings:
                 request_seconds=float(raw.get("requestSeconds", REQUEST_SECONDS)),
                 grace_seconds=float(raw.get("graceSeconds", GRACE_SECONDS)),
                 kernel_adds=raw.get("kernelAdds", KERNEL_ADDS),
-                metrics=_listener(raw.get("metrics", "")),
+                metrics=_listener(raw.get("metrics", METRICS)),
                 reconcile_seconds=raw.get("reconcileSeconds", RECONCILE_SECONDS),
                 reconcile_most=raw.get("reconcileMost", RECONCILE_MOST),
                 events=raw.get("events", EVENTS),

@@ -48,7 +48,7 @@ class Agent:
     def __init__(self, settings: Settings, file: Path | None = None) -> None:
         self.settings = settings
         self._metrics = Metrics()
-        self._primary = Primary(settings)
+        self._primary = Primary(settings, on_problem=self._problem)
         self._api = open_api(settings, self._metrics.api_request)
         self._events: Events | None = None
         self._caches: dict[str, PodCache | NadCache] = {}
@@ -137,6 +137,10 @@ class Agent:
 
     # --- the rest ---
 
+    def _problem(self, problem: str) -> None:
+        if self._events is not None:
+            self._events.problem(problem)
+
     def _dropped(self, why: Drop) -> None:
         if why is not Drop.STOPPING:
             self._metrics.dropped(Dropped(why.value))
@@ -166,6 +170,8 @@ class Agent:
         watch(known.RECORDS, self._world.records.count)
         watch(known.LEFTOVERS, lambda: self._leftovers)
         watch(known.PRIMARY_PROBLEM, lambda: bool(self._primary.problem))
+        watch(known.LATE_STATUSES, self._world.late.__len__)
+        watch(known.CONFLIST_LOST, lambda: self._primary.lost)
         for name, cache in self._caches.items():
             reflector = cache.reflector
             watch(known.CACHE_OBJECTS, reflector.__len__, cache=name)
@@ -176,12 +182,13 @@ class Agent:
 
     def _open_probes(self) -> Probes:
         live = {"workers": self._stuck}
+        begun = {"socket": lambda: "" if self._server.listening else "not listening"}
         ready = {
-            "socket": lambda: "" if self._server.listening else "not listening",
+            **begun,
             "primary network": lambda: self._primary.missing,
             "cluster": self._world.not_ready,
         }
-        return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=ready, start=ready)
+        return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=ready, start=begun)
 
     def _stuck(self) -> str:
         longest = self._server.longest()

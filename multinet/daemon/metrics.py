@@ -71,6 +71,12 @@ PRIMARY_PROBLEM: Final = Watched(
 EVENTS_DROPPED: Final = Watched(
     name="multinet_events_dropped_total", help="Events on pods that were never posted.", counts=True
 )
+LATE_STATUSES: Final = Watched(
+    name="multinet_late_statuses", help="Network-statuses that the API server could not be told yet."
+)
+CONFLIST_LOST: Final = Watched(
+    name="multinet_conflist_lost_total", help="Times our CNI configuration was taken away.", counts=True
+)
 THREADS: Final = Watched(name="multinet_threads", help="Threads of the agent.")
 
 WATCHED: Final = (
@@ -83,6 +89,8 @@ WATCHED: Final = (
     CACHE_IN_SYNC,
     PRIMARY_PROBLEM,
     EVENTS_DROPPED,
+    LATE_STATUSES,
+    CONFLIST_LOST,
     THREADS,
 )
 

@@ -55,7 +55,12 @@ class World:
         self.settings = settings
         self.primary = primary
         self.kube = kube
-        self.records = WithMultus(Attachments(settings.state_dir), settings.multus_dir)
+        self.records = WithMultus(
+            Attachments(settings.state_dir),
+            settings.multus_dir,
+            settings.runtime_cache_dir,
+            settings.device_info_dir,
+        )
         self.device_info = DeviceInfoFolder(settings.device_info_dir)
         self.configurations = ConfigurationFiles(settings.conf_dir, primary)
         self.kernel = BoundedSemaphore(settings.agent.kernel_adds)

@@ -1,7 +1,11 @@
 """Events on pods: what a pod was given, and why it got nothing. Whoever looks at a pod sees them there.
 
-    Normal   AddedInterface   Add net1 [10.1.0.5/24] from default/net-a [3f2a91]       worded as Multus does
+    Normal   AddedInterface   Add eth0 [10.1.0.5/24] from cluster, net1 [10.2.0.5/24] from default/net-a [3f2a91]
     Warning  FailedNetworks   default/net-a[bridge].ipam: no addresses left (...) [3f2a91]
+    Warning  PrimaryNetwork   on the node: what is wrong with the cluster's own network there
+
+The first is worded as Multus words it, but is one for all of a pod's interfaces: a node that comes up would
+otherwise write three times as many events as it has pods.
 
 They are a courtesy: written by one thread from a bounded queue, dropped (and counted) rather than waited for,
 so that no ADD is ever slower or fails for them. The runtime tries a pod that fails every few seconds; what was
@@ -24,7 +28,7 @@ from multinet.errors import MultinetError
 from multinet.kube import paths
 from multinet.kube.client import Api
 from multinet.kube.errors import ApiConflict, ApiNotFound
-from multinet.kube.said import QUIET_SECONDS, Entry, Occurrence, Said
+from multinet.kube.said import QUIET_SECONDS, Entry, Occurrence, Said, Subject
 from multinet.plan import Outcome, Pod
 
 COMPONENT: Final = "multinet"
@@ -38,7 +42,7 @@ FLUSH_SECONDS = 3.0
 LONGEST_MESSAGE = 1024
 """Bytes. The API's own limit of an event's note."""
 CUT = "…"
-LONGEST_POD_NAME = 236
+LONGEST_NAME = 236
 """Of a pod's name in its event's: 253, and 17 for what makes it unique."""
 
 
@@ -64,19 +68,22 @@ class Events:
             self._thread.start()
 
     def added(self, pod: Pod, outcomes: Sequence[Outcome], request_id: str) -> None:
-        """One for each attachment."""
-        if self._level != "all":
-            return
-        for outcome in outcomes:
-            addresses = " ".join(str(ip.address) for ip in outcome.result.ips)
-            attachment = outcome.attachment
-            message = f"Add {attachment.ifname} [{addresses}] from {attachment.network}"
-            self._put("Normal", "AddedInterface", pod, message, request_id)
+        """What it was given, in one event."""
+        if self._level == "all":
+            given = ", ".join(map(_told, outcomes))
+            self._put("Normal", "AddedInterface", _pod(pod), f"Add {given}", request_id)
 
     def failed(self, pod: Pod, error: MultinetError, request_id: str) -> None:
         """The error's whole sentence."""
         if self._level != "none":
-            self._put("Warning", "FailedNetworks", pod, str(error), request_id)
+            self._put("Warning", "FailedNetworks", _pod(pod), str(error), request_id)
+
+    def problem(self, message: str) -> None:
+        """Something is wrong with this node's first network."""
+        if self._level != "none":
+            # The kubelet gives the node's name for its UID, and so its events are found with the node.
+            node = Subject(kind="Node", namespace="default", name=self._node_name, uid=self._node_name)
+            self._put("Warning", "PrimaryNetwork", node, message, "")
 
     def close(self) -> None:
         """Write what waits, but don't wait for long."""
@@ -90,11 +97,11 @@ class Events:
         self._writing.end("the agent is being stopped")
         self._thread.join(1)
 
-    def _put(self, kind: str, reason: str, pod: Pod, message: str, request_id: str) -> None:
+    def _put(self, kind: str, reason: str, about: Subject, message: str, request_id: str) -> None:
         occurrence = Occurrence(
             kind=kind,
             reason=reason,
-            pod=Pod(namespace=pod.namespace, name=pod.name, uid=pod.uid),
+            about=about,
             message=message,
             request_id=request_id,
             when=datetime.now(UTC),
@@ -130,20 +137,23 @@ class Events:
         except Exception as error:  # nothing may end the thread: all later events would be lost
             self.dropped += 1
             if not self._in_trouble:  # once, not once an event
-                log.warn("events can't be written", error=str(error), pod=str(entry.latest.pod))
+                log.warn("events can't be written", error=str(error), about=str(entry.latest.about))
             self._in_trouble = True
         finally:
             self._said.written(entry)
 
     def _create(self, entry: Entry) -> None:
         latest = entry.latest
-        name = f"{latest.pod.name[:LONGEST_POD_NAME]}.{uuid.uuid4().hex[:16]}"
-        pod = {"namespace": latest.pod.namespace, "name": latest.pod.name, "uid": latest.pod.uid}
+        about = latest.about
+        name = f"{about.name[:LONGEST_NAME]}.{uuid.uuid4().hex[:16]}"
+        involved = {"apiVersion": "v1", "kind": about.kind, "name": about.name, "uid": about.uid}
+        if about.kind == "Pod":
+            involved["namespace"] = about.namespace
         body = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"namespace": latest.pod.namespace, "name": name},
-            "involvedObject": {"apiVersion": "v1", "kind": "Pod"} | {k: v for k, v in pod.items() if v},
+            "metadata": {"namespace": about.namespace, "name": name},
+            "involvedObject": {key: value for key, value in involved.items() if value},
             "type": latest.kind,
             "reason": latest.reason,
             "source": {"component": COMPONENT, "host": self._node_name},
@@ -153,12 +163,12 @@ class Events:
             **_changing(entry),
         }
         with suppress(ApiConflict):  # a try that was not answered has made it
-            self._api.post(paths.events(latest.pod.namespace), body, deadline=self._writing, named=True)
+            self._api.post(paths.events(about.namespace), body, deadline=self._writing, named=True)
         entry.name = name
 
     def _count_up(self, entry: Entry) -> bool:
         """False when the event is no longer there."""
-        path = paths.event(entry.latest.pod.namespace, entry.name)
+        path = paths.event(entry.latest.about.namespace, entry.name)
         try:
             self._api.patch(path, _changing(entry), deadline=self._writing)
         except ApiNotFound:
@@ -166,10 +176,20 @@ class Events:
         return True
 
 
+def _pod(pod: Pod) -> Subject:
+    return Subject(kind="Pod", namespace=pod.namespace, name=pod.name, uid=pod.uid)
+
+
+def _told(outcome: Outcome) -> str:
+    addresses = " ".join(str(ip.address) for ip in outcome.result.ips)
+    return f"{outcome.attachment.ifname} [{addresses}] from {outcome.attachment.network}"
+
+
 def _changing(entry: Entry) -> dict[str, Any]:
     """What is new when it happens again: the request to look for in the log is always the latest."""
+    request = entry.latest.request_id
     return {
-        "message": _bounded(entry.latest.message, f" [{entry.latest.request_id}]"),
+        "message": _bounded(entry.latest.message, f" [{request}]" if request else ""),
         "count": entry.count,
         "lastTimestamp": _time(entry.latest.when),
     }

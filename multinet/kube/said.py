@@ -1,4 +1,4 @@
-"""What was said of which pod, so that it is counted up when it happens again and not said again."""
+"""What was said of which pod or node, so that it is counted up when it happens again and not said again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-
-from multinet.plan import Pod
 
 MOST = 1000
 """Events that are remembered: about 1 MB at the very most. The oldest is forgotten, and said anew."""
@@ -19,21 +17,35 @@ QUIET_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """What an event is about. A node's event lies in the namespace ``default``, where everybody looks for it."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Occurrence:
-    """Something happened to a pod."""
+    """Something happened."""
 
     kind: str
     """``Normal`` or ``Warning``."""
     reason: str
-    pod: Pod
+    about: Subject
     message: str
     request_id: str
+    """"" where no request had a part in it."""
     when: datetime
 
     @property
     def key(self) -> tuple[str, ...]:
         """Equal for what is the same event: which request it was makes no difference."""
-        return (self.pod.uid or str(self.pod), self.kind, self.reason, self.message)
+        return (self.about.uid or str(self.about), self.kind, self.reason, self.message)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -106,7 +106,7 @@ def test_an_empty_file_means_the_defaults(write: Write) -> None:
         request_seconds=110.0,
         grace_seconds=20.0,
         kernel_adds=3,
-        metrics="",
+        metrics="unix:/run/multinet/probes.sock",
         reconcile_seconds=300,
         reconcile_most=64,
         events="all",

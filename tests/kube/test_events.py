@@ -73,7 +73,7 @@ def said(plane: ControlPlane, pod: Pod) -> list[tuple[str, str, str, int]]:
     )
 
 
-def test_each_interface_that_was_added_is_told_as_multus_words_it(
+def test_what_was_added_is_told_in_one_event_as_multus_words_it(
     control_plane: ControlPlane, make: Make, pod: Pod
 ):
     events = make()
@@ -84,8 +84,12 @@ def test_each_interface_that_was_added_is_told_as_multus_words_it(
     events.added(pod, outcomes, "4d1f")
     events.close()
     assert said(control_plane, pod) == [
-        ("Normal", "AddedInterface", "Add eth0 [10.0.0.2/24 fd00::2/64] from kindnet [4d1f]", 1),
-        ("Normal", "AddedInterface", "Add net1 [10.1.0.5/24] from default/net-a [4d1f]", 1),
+        (
+            "Normal",
+            "AddedInterface",
+            "Add eth0 [10.0.0.2/24 fd00::2/64] from kindnet, net1 [10.1.0.5/24] from default/net-a [4d1f]",
+            1,
+        )
     ]
     event = kubeobjects.events(control_plane, pod.namespace)[0]
     assert event["involvedObject"] == {
@@ -181,6 +185,21 @@ def test_the_setting_says_which_are_written(
     events.failed(pod, no_addresses(), "r2")
     events.close()
     assert sorted(event[1] for event in said(control_plane, pod)) == reasons
+
+
+def test_a_problem_of_the_node_is_told_on_the_node(control_plane: ControlPlane, make: Make):
+    events = make()
+    events.problem("00-multinet.conflist was renamed")
+    events.close()
+    told = [
+        event for event in kubeobjects.events(control_plane, "default") if event["reason"] == "PrimaryNetwork"
+    ]
+    assert [(event["message"], event["involvedObject"]) for event in told] == [
+        (
+            "00-multinet.conflist was renamed",
+            {"apiVersion": "v1", "kind": "Node", "name": "node-1", "uid": "node-1"},
+        )
+    ]
 
 
 def test_without_an_api_server_nobody_waits_and_what_does_not_fit_is_counted(

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from multinet.kube import said as module
-from multinet.kube.said import Occurrence, Said
-from multinet.plan import Pod
+from multinet.kube.said import Occurrence, Said, Subject
 
 
 class Clock:
@@ -33,7 +32,7 @@ def occurrence(message: str = "no addresses", request_id: str = "r1") -> Occurre
     return Occurrence(
         kind="Warning",
         reason="FailedNetworks",
-        pod=Pod(namespace="shop", name="cart"),
+        about=Subject(kind="Pod", namespace="shop", name="cart"),
         message=message,
         request_id=request_id,
         when=datetime(2026, 1, 1, tzinfo=UTC),

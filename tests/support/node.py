@@ -181,6 +181,7 @@ class AgentNode:
         content = {
             "stateDir": str(self.state),
             "multusDir": str(self.folder / "multus"),
+            "runtimeCacheDir": str(self.folder / "libcni"),
             "deviceInfoDir": str(self.folder / "devinfo"),
             "confDir": str(self.folder / "multinet.d"),
             "binDir": str(self.bin_dir),
