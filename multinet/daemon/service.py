@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from threading import BoundedSemaphore
+from threading import Semaphore
 from typing import Final, Protocol
 
 from multinet import log
@@ -21,6 +21,7 @@ from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile, version_answer
 from multinet.config import Settings
 from multinet.daemon.server import Served
+from multinet.daemon.turn import SteppingAside, Turn
 from multinet.deadline import Deadline
 from multinet.delegate import registry, serve
 from multinet.delegate.invoke import Scene
@@ -74,7 +75,7 @@ class World(Protocol):
     def boot_id(self) -> str: ...
 
     @property
-    def kernel(self) -> BoundedSemaphore: ...
+    def kernel(self) -> Semaphore: ...
 
     def cluster(self, deadline: Deadline) -> Cluster:
         """The cluster as one request sees it."""
@@ -96,7 +97,7 @@ class Service:
         code = 0
         began = time.monotonic()
         try:
-            return 0, self._answer(served, request_id)
+            return 0, self._answer(served, request_id, began)
         except Exception as error:
             code = code_of(error)
             pod = pod_of(served.call.env) if verb in (Verb.ADD, Verb.DEL) else None
@@ -108,7 +109,7 @@ class Service:
                 verb if verb in Verb.__members__ else "other", code, time.monotonic() - began
             )
 
-    def _answer(self, served: Served, request_id: str) -> bytes:
+    def _answer(self, served: Served, request_id: str, began: float) -> bytes:
         call = served.call
         request = Request.parse(call.env, call.stdin)
         if request.verb is Verb.VERSION:
@@ -132,20 +133,21 @@ class Service:
                 )
             require_verb_version(request.verb, request.conf.version, SUPPORTED)
             reconcile(request.conf.version, SUPPORTED)
-            node = self._node(served, request, request_id)
+            node = self._node(served, request, request_id, began)
             if request.verb is Verb.ADD:
                 return add(request, node)
             VERBS[request.verb](request, node)
             return b""
 
-    def _node(self, served: Served, request: Request, request_id: str) -> Node:
+    def _node(self, served: Served, request: Request, request_id: str, began: float) -> Node:
         world = self._world
         settings = world.settings
+        turn = Turn(world.kernel, served.deadline)
         found = Registry(
             path=tuple(dict.fromkeys((settings.bin_dir, *request.path))),
             environ=served.call.env,
             executables=settings.executables,
-            runner=served.caller,
+            runner=SteppingAside(served.caller, turn),
         )
         return Node(
             settings=settings,
@@ -157,7 +159,8 @@ class Service:
             open_scene=lambda asked: scene_of(served, asked),
             boot_id=world.boot_id,
             deadline=served.deadline,
-            kernel=lambda: world.kernel,
+            asked=time.time() - (time.monotonic() - began) - served.waited,
+            kernel=lambda: turn,
             not_ready=world.not_ready,
             added=self._listener.added(request_id),
         )
