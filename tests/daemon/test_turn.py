@@ -9,8 +9,9 @@ from threading import Semaphore
 
 import pytest
 
-from multinet.daemon.turn import Outside, Turn
-from multinet.errors import PluginFailed
+from multinet.daemon.turn import SteppingAside, Turn
+from multinet.deadline import Deadline
+from multinet.errors import PluginFailed, TryAgain
 
 
 class Runs:
@@ -40,16 +41,16 @@ def free(turns: Semaphore) -> bool:
     return False
 
 
-def run(runner: Outside) -> bytes:
+def run(runner: SteppingAside) -> bytes:
     return runner.run("flannel", runner.find("flannel", ()), {}, b"").stdout
 
 
 def test_a_program_runs_outside_the_turn_and_the_turn_is_had_again_afterwards():
     turns = Semaphore(1)
-    turn, runs = Turn(turns), Runs(turns)
+    turn, runs = Turn(turns, Deadline(60)), Runs(turns)
     with turn:
         assert not free(turns)
-        assert run(Outside(runs, turn)) == b"{}"
+        assert run(SteppingAside(runs, turn)) == b"{}"
         assert not free(turns)
     assert runs.free == [True]
     assert free(turns)
@@ -57,10 +58,10 @@ def test_a_program_runs_outside_the_turn_and_the_turn_is_had_again_afterwards():
 
 def test_a_program_that_fails_gives_the_turn_back_all_the_same():
     turns = Semaphore(1)
-    turn = Turn(turns)
+    turn = Turn(turns, Deadline(60))
     runs = Runs(turns, PluginFailed("no", plugin_code=7))
     with pytest.raises(PluginFailed), turn:
-        run(Outside(runs, turn))
+        run(SteppingAside(runs, turn))
     assert runs.free == [True]
     assert free(turns)
 
@@ -68,5 +69,14 @@ def test_a_program_that_fails_gives_the_turn_back_all_the_same():
 def test_who_has_no_turn_has_none_to_give():
     turns = Semaphore(0)
     runs = Runs(turns)
-    assert run(Outside(runs, Turn(turns))) == b"{}"
+    assert run(SteppingAside(runs, Turn(turns, Deadline(60)))) == b"{}"
     assert runs.free == [False]
+
+
+def test_a_request_without_time_does_not_wait_for_its_turn():
+    turns = Semaphore(0)
+    with pytest.raises(TryAgain) as failure, Turn(turns, Deadline(0)):
+        pass
+    assert failure.value.message == (
+        "gave up before its turn in the kernel: the request has taken its 0 seconds"
+    )
