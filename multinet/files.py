@@ -189,7 +189,7 @@ def probe_writable(folder: AnyPath) -> None:
 
 
 class Lock:
-    """An exclusive lock on a file (flock), made where there is none: ``with Lock(path): ...``.
+    """A lock on a file (flock), made where there is none: ``with Lock(path): ...``. Exclusive, or ``shared``.
 
     It holds against other processes and against other threads of this one, and ends with the process. The
     file is never removed: who waits on a removed file would hold a lock that nobody else knows. Leaving the
@@ -197,10 +197,10 @@ class Lock:
     holds it raises Busy.
     """
 
-    def __init__(self, path: AnyPath, mode: int = 0o600, *, wait: bool = True) -> None:
+    def __init__(self, path: AnyPath, mode: int = 0o600, *, wait: bool = True, shared: bool = False) -> None:
         self._path = path
         self._mode = mode
-        self._how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+        self._how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
         self._fd = -1
 
     def __enter__(self) -> Self:

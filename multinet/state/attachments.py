@@ -9,6 +9,8 @@ another sandbox's way.
 
 from __future__ import annotations
 
+import os
+import time
 import zlib
 from collections.abc import Iterator
 from hashlib import sha256
@@ -47,10 +49,31 @@ class Attachments:
         files.make_dirs(self._locks, mode=0o700)
         return files.Lock(self._locks / f"{zlib.crc32(container_id.encode()) % LOCKS:04d}", wait=wait)
 
+    def joining(self) -> files.Lock:
+        """Held while a sandbox gets its first record. Any number at once."""
+        files.make_dirs(self._locks, mode=0o700)
+        return files.Lock(self._locks / "joining", shared=True)
+
+    def closed(self) -> files.Lock:
+        """While it is held nobody joins."""
+        files.make_dirs(self._locks, mode=0o700)
+        return files.Lock(self._locks / "joining")
+
     def write(self, record: Record) -> None:
         """Raises IOFailure; then nothing of the sandbox may be changed."""
         files.make_dirs(self._folder, mode=0o700)
-        files.write_atomic(self._file(record.plan.container_id, record.plan.ifname), to_json(record))
+        file = self._file(record.plan.container_id, record.plan.ifname)
+        files.write_atomic(file, to_json(record))
+        # The kernel's own time of a file is up to a tick too early, and ``written`` is asked who came first.
+        now = time.time_ns()
+        os.utime(file, ns=(now, now))
+
+    def written(self, container_id: str, ifname: str) -> float:
+        """When the record was last written, in seconds of the wall clock; 0.0 where there is none."""
+        try:
+            return self._file(container_id, ifname).stat().st_mtime
+        except OSError:
+            return 0.0
 
     def find(self, container_id: str, ifname: str) -> Record | None:
         """The record, or None when there is none. A damaged one is copied aside and raised as DecodingFailure."""

@@ -53,8 +53,17 @@ class WithMultus:
     def lock(self, container_id: str, *, wait: bool = True) -> AbstractContextManager[object]:
         return self._records.lock(container_id, wait=wait)
 
+    def joining(self) -> AbstractContextManager[object]:
+        return self._records.joining()
+
+    def closed(self) -> AbstractContextManager[object]:
+        return self._records.closed()
+
     def write(self, record: Record) -> None:
         self._records.write(record)
+
+    def written(self, container_id: str, ifname: str) -> float:
+        return self._records.written(container_id, ifname)
 
     def writable(self) -> None:
         self._records.writable()

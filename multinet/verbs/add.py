@@ -38,7 +38,9 @@ def add(request: Request, node: Node) -> bytes:
             # On disk before anything changes: after a crash, DEL still knows what to clear.
             undo.push("forget the intention", lambda: forget_unless_left(request, node, undo))
             intention = Record(plan=plan, phase=Phase.INTENDED, boot_id=node.boot_id)
-            node.records.write(intention)
+            with log.entering("gc", node.records.joining()):
+                node.records.write(intention)
+            node.deadline.check("making the networks")
             refuse_held_devices(plan, node)
             undo.push("remove the device-info files", lambda: node.device_info.remove(plan))
             node.device_info.prepare(plan)
@@ -80,6 +82,7 @@ def what_stands(request: Request, plan: Plan, scene: Scene, node: Node) -> tuple
     if record is None:
         return None
     if record.phase is Phase.DONE and record.plan == plan and stands(record, scene):
+        node.records.write(record)  # for a GC that came in before: this sandbox is not stale
         return tuple(outcome(one, record.results[one.ifname], node) for one in plan.attachments)
     if record.plan.netns == request.netns:
         take_back(record, scene, node)

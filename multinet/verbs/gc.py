@@ -2,19 +2,25 @@
 
 First our own records: each sandbox that is not in the runtime's list gets its DEL. Then every network we know
 of is told which attachments are left, so that IPAM and others can free what leaked past the records.
+
+CNI wants a runtime to send no ADD while its GC runs. A list that is a moment old does not name the pod that was
+started since, and taking away a running pod's network is the worst that we could do. So a sandbox that a request
+works on, and one whose ADD had not ended when the GC came in, count as valid; and while networks are told who is
+left, no further sandbox begins. What is spared is left to its DEL, or to the next GC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from multinet import log
 from multinet.cni.request import Request
-from multinet.errors import MultinetError, raise_together
+from multinet.errors import Busy, MultinetError, raise_together
 from multinet.pipeline import chain
-from multinet.plan import Attachment, Phase, Plan, Record
+from multinet.plan import Attachment, Phase, Record
 from multinet.verbs.delete import scene_of, take_back
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
@@ -28,13 +34,13 @@ def gc(request: Request, node: Node) -> None:
     failures: list[MultinetError] = []
     records = list(node.records.all())
     valid -= {key(record) for record in records if older_boot(record, node)}
-    kept = []
+    stuck = set()
     for record in records:
-        if is_valid(record, valid):
-            kept.append(record)
-        else:
-            _attempt(failures, partial(remove_stale, record.plan, request, node))
-    _attempt(failures, partial(tell_all, records, kept, valid, request, node))
+        if not is_valid(record, valid) and not _attempt(
+            failures, partial(remove_stale, record, request, node)
+        ):
+            stuck.add(key(record))
+    _attempt(failures, partial(tell_all, records, stuck, valid, request, node))
     raise_together(failures)
 
 
@@ -56,18 +62,34 @@ def is_valid(record: Record, valid: frozenset[tuple[str, str]]) -> bool:
 
 def tell_all(
     records: Sequence[Record],
+    stuck: Set[tuple[str, str]],
+    valid: frozenset[tuple[str, str]],
+    request: Request,
+    node: Node,
+) -> None:
+    """Tell every network we know of which of its attachments are left.
+
+    Those of ``stuck`` are not: what could not be cleared is stale all the same.
+    """
+    with log.phase("plan"):
+        default = plan_for(request, node).attachments[0]
+    with log.entering("lock", node.records.closed()):
+        kept = [record for record in node.records.all() if key(record) not in stuck]
+        tell_each(networks_of([*records, *kept], default), default, kept, valid, request, node)
+
+
+def tell_each(
+    networks: Sequence[Attachment],
+    default: Attachment,
     kept: Sequence[Record],
     valid: frozenset[tuple[str, str]],
     request: Request,
     node: Node,
 ) -> None:
-    """Tell every network we know of which of its attachments are left."""
     failures: list[MultinetError] = []
     known = {record.plan.container_id for record in kept if knows_all(record)}
     strangers = {container for container, _ in valid} - known
-    with log.phase("plan"):
-        default = plan_for(request, node).attachments[0]
-    for network in networks_of(records, default):
+    for network in networks:
         if strangers and network.conflist.name != default.conflist.name:
             # Pods still run of which nobody remembers everything: what they hold of this network must not be
             # taken for stale.
@@ -89,13 +111,18 @@ def knows_all(record: Record) -> bool:
     return not (record.foreign and record.phase is Phase.INTENDED)
 
 
-def remove_stale(stale: Plan, request: Request, node: Node) -> None:
-    """The DEL that never came; nothing when it has come meanwhile."""
-    with log.entering("lock", node.records.lock(stale.container_id)):
-        record = node.records.find(stale.container_id, stale.ifname)
-        if record is not None:
-            with scene_of(record, request, node) as scene:
-                take_back(record, scene, node)
+def remove_stale(stale: Record, request: Request, node: Node) -> None:
+    """The DEL that never came; nothing when it has come meanwhile, or when it is not yet known to be stale."""
+    container_id, ifname = key(stale)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(node.records.lock(container_id, wait=False))
+        except Busy:
+            return
+        record = node.records.find(container_id, ifname)
+        if record is not None and node.records.written(container_id, ifname) < node.asked:
+            scene = stack.enter_context(scene_of(record, request, node))
+            take_back(record, scene, node)
 
 
 def networks_of(records: Iterable[Record], default: Attachment) -> list[Attachment]:
@@ -114,8 +141,10 @@ def tell(network: Attachment, valid: set[tuple[str, str]], request: Request, nod
         one.gc(replace(scene, valid=frozenset(valid)))
 
 
-def _attempt(failures: list[MultinetError], do: Callable[[], None]) -> None:
+def _attempt(failures: list[MultinetError], do: Callable[[], None]) -> bool:
     try:
         do()
     except MultinetError as error:
         failures.append(error)
+        return False
+    return True

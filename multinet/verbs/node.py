@@ -5,6 +5,7 @@ The daemonless run opens them on a folder and a disk; a daemon opens them on wat
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -28,6 +29,12 @@ class Records(Protocol):
     def lock(self, container_id: str, *, wait: bool = True) -> AbstractContextManager[object]:
         """Without ``wait``, entering it raises Busy while it is held."""
 
+    def joining(self) -> AbstractContextManager[object]:
+        """Held while a sandbox gets its first record; any number at once."""
+
+    def closed(self) -> AbstractContextManager[object]:
+        """While it is held nobody joins. Entering it waits for those who just do."""
+
     def find(self, container_id: str, ifname: str) -> Record | None:
         """Raises DecodingFailure for one that can't be read, as long as it is not forgotten."""
 
@@ -37,6 +44,9 @@ class Records(Protocol):
     def all(self) -> Iterator[Record]: ...
 
     def write(self, record: Record) -> None: ...
+
+    def written(self, container_id: str, ifname: str) -> float:
+        """When it was last written, on the clock of ``time.time``; 0.0 for one that is not our own."""
 
     def forget(self, container_id: str, ifname: str) -> None: ...
 
@@ -94,6 +104,8 @@ class Node:
     boot_id: str
     deadline: Deadline = field(default_factory=Deadline.never)
     """When the request must be over."""
+    asked: float = field(default_factory=time.time)
+    """When the request came in."""
     kernel: Callable[[], AbstractContextManager[object]] = nullcontext
     """Held while an ADD makes things: more than a few at once only wait for each other in the kernel."""
     not_ready: Callable[[], str] = str
