@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Barrier
+from typing import Any, Protocol
 
 import urllib3
 from contenders import Cost, Failed, configuration, environment
@@ -29,9 +30,11 @@ CONNECTIONS = 8
 """At once, to the API server, for making definitions."""
 PROCESS_CLOCK = 2
 """CPUCLOCK_SCHED of include/linux/posix-timers.h: with a process's id it makes a clock of its CPU time."""
-QUIET_SECONDS = 0.03
-QUIET_SHARE = 0.05
-"""The agent has nothing to do when it uses less than that share of a CPU for so long."""
+CALM_SECONDS = 0.03
+CALM_SHARE = 0.1
+"""Nothing is left to do when the agents and API servers use less than that share of a CPU for so long."""
+MOST_CALM_SECONDS = 5
+"""What never gets calm is gone on with."""
 SYNC_SECONDS = 60
 
 
@@ -44,17 +47,14 @@ def network(side: str, number: int, data: Path) -> dict[str, Any]:
     return conf
 
 
-@dataclass(kw_only=True, slots=True)
-class Contender:
-    """``prepare``: verb, container, how many networks -> what is executed, in order.
-
-    ``elsewhere``: nanoseconds of CPU so far that are spent on its behalf by a process that stays.
-    """
-
+class Contender(Protocol):
     name: str
-    prepare: Callable[[str, Container, int], Sequence[Execution]]
-    elsewhere: Callable[[], int]
-    settle: Callable[[], None]
+
+    def prepare(self, verb: str, container: Container, networks: int) -> Sequence[Execution]:
+        """What is executed for a pod, in order."""
+
+    def elsewhere(self) -> int:
+        """Nanoseconds of CPU so far that a process which stays has spent on its behalf."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +66,8 @@ class Container:
 
 class Reference:
     """Its bridge, executed for each network, which executes its host-local."""
+
+    name = "reference"
 
     def __init__(self, programs: Path, data: Path) -> None:
         self._programs = programs
@@ -81,12 +83,14 @@ class Reference:
         conf = json.dumps(network("reference", number, self._data)).encode()
         return Execution(self._programs / "bridge", {**env, "CNI_IFNAME": ifname}, conf)
 
-    def contender(self) -> Contender:
-        return Contender(name="reference", prepare=self.prepare, elsewhere=lambda: 0, settle=lambda: None)
+    def elsewhere(self) -> int:
+        return 0
 
 
 class Ours:
     """The shim, which asks the agent, which tells the API server."""
+
+    name = "ours"
 
     def __init__(self, node: AgentNode) -> None:
         self.node = node
@@ -95,27 +99,14 @@ class Ours:
         one = Sandbox(id=container.id, netns=container.netns, pod=container.pod)
         return [Execution(self.node.shim, self.node.environment(verb, one), self.node.conf(one))]
 
-    def contender(self) -> Contender:
-        return Contender(name="ours", prepare=self.prepare, elsewhere=self.cpu, settle=self.settle)
-
     @property
     def pid(self) -> int:
         assert self.node.process is not None
         return self.node.process.pid
 
-    def cpu(self) -> int:
-        """Nanoseconds. The agent has no children here: its delegates are its own."""
-        return time.clock_gettime_ns((~self.pid << 3) | PROCESS_CLOCK)
-
-    def settle(self) -> None:
-        """Wait until the agent has said all that it says after its answers: events."""
-
-        def quiet() -> bool:
-            before = self.cpu()
-            time.sleep(QUIET_SECONDS)
-            return self.cpu() - before < QUIET_SHARE * QUIET_SECONDS * 1e9
-
-        until(quiet, seconds=SYNC_SECONDS, what="the agent to have nothing to do")
+    def elsewhere(self) -> int:
+        """The agent's; it has no children here, for its delegates are its own."""
+        return cpu_of(self.pid)
 
     def knows(self, definitions: int) -> None:
         """Wait until the agent knows so many."""
@@ -149,28 +140,51 @@ class Pods:
         return Container(id=f"{self._made:064x}", netns=path, pod=pod)
 
 
-def one_by_one(one: Contender, verb: str, containers: Sequence[Container], networks: int) -> list[Cost]:
-    """The cost of each pod. CPU that is spent elsewhere can't be told apart: each pod has the same part of it."""
-    with prepared(one, verb, containers, networks) as pods:
-        before = one.elsewhere()
-        costs = [run(pod) for pod in pods]
-        one.settle()
-        share = (one.elsewhere() - before) // len(pods)
-    return [Cost(cpu=cost.cpu + share, wall=cost.wall) for cost in costs]
+class Measuring:
+    """``busy``: processes that have something to do after an answer, which is waited for: events, watches."""
+
+    def __init__(self, busy: Callable[[], Sequence[int]]) -> None:
+        self._busy = busy
+
+    def one_by_one(
+        self, one: Contender, verb: str, containers: Sequence[Container], networks: int
+    ) -> list[Cost]:
+        """The cost of each pod. CPU spent elsewhere can't be told apart: each pod has the same part of it."""
+        with prepared(one, verb, containers, networks) as pods:
+            self.settle()
+            before = one.elsewhere()
+            costs = [run(pod) for pod in pods]
+            self.settle()
+            share = (one.elsewhere() - before) // len(pods)
+        return [Cost(cpu=cost.cpu + share, wall=cost.wall) for cost in costs]
+
+    def at_once(self, one: Contender, verb: str, containers: Sequence[Container], networks: int) -> Cost:
+        """All pods at the same time, until the last is done."""
+        everybody = Barrier(len(containers))
+        with (
+            prepared(one, verb, containers, networks) as pods,
+            ThreadPoolExecutor(len(pods)) as pool,
+        ):
+            list(pool.map(lambda _: everybody.wait(), pods))  # all threads are there
+            self.settle()
+            before, began = one.elsewhere(), time.monotonic_ns()
+            costs = list(pool.map(run, pods))
+            wall = time.monotonic_ns() - began
+            self.settle()
+            return Cost(cpu=sum(cost.cpu for cost in costs) + one.elsewhere() - before, wall=wall)
+
+    def settle(self) -> None:
+        deadline = time.monotonic() + MOST_CALM_SECONDS
+        while time.monotonic() < deadline:
+            before = sum(map(cpu_of, self._busy()))
+            time.sleep(CALM_SECONDS)
+            if sum(map(cpu_of, self._busy())) - before < CALM_SHARE * CALM_SECONDS * 1e9:
+                return
 
 
-def at_once(one: Contender, verb: str, containers: Sequence[Container], networks: int) -> Cost:
-    """All pods at the same time, until the last is done."""
-    with (
-        prepared(one, verb, containers, networks) as pods,
-        ThreadPoolExecutor(len(pods)) as pool,
-    ):
-        list(pool.map(time.sleep, [0.01] * len(pods)))  # all threads are there
-        before, began = one.elsewhere(), time.monotonic_ns()
-        costs = list(pool.map(run, pods))
-        wall = time.monotonic_ns() - began
-        one.settle()
-        return Cost(cpu=sum(cost.cpu for cost in costs) + one.elsewhere() - before, wall=wall)
+def cpu_of(pid: int) -> int:
+    """Nanoseconds."""
+    return time.clock_gettime_ns((~pid << 3) | PROCESS_CLOCK)
 
 
 @contextmanager
@@ -200,16 +214,12 @@ def define(plane: ControlPlane, numbers: range) -> None:
     headers = {"Authorization": f"Bearer {plane.token(ADMIN)}", "Content-Type": "application/json"}
 
     def make(number: int) -> None:
-        data = Path("/var/lib/cni/networks")
+        conf = {**network("ours", 1, Path("/var/lib/cni/networks")), "name": f"n{number}"}
         body = {
             "apiVersion": "k8s.cni.cncf.io/v1",
             "kind": "NetworkAttachmentDefinition",
             "metadata": {"name": f"other-{number}"},
-            "spec": {
-                "config": json.dumps(
-                    {**network("ours", 1, data), "name": f"n{number}", "vlan": number % 4094}
-                )
-            },
+            "spec": {"config": json.dumps(conf)},
         }
         answer = pool.request("POST", path, body=json.dumps(body), headers=headers, retries=False)
         if answer.status != 201:

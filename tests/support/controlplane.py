@@ -96,6 +96,11 @@ class ControlPlane:
         """Is there an API server?"""
         return self._apiserver is not None
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of all that runs."""
+        return tuple(process.pid for process in (self._etcd, self._apiserver) if process is not None)
+
     # --- running it ---
 
     def start(self) -> None:
