@@ -130,7 +130,7 @@ fuzz-shim: venv test-packages ## Feed the shim what no agent sends, RUNS=1000000
 	@$(RUN)/python -m tests.shim.fuzzing $(RUNS)
 
 .PHONY: bench
-bench: root setup ## Measure ADD and DEL beside the reference's programs and a C program (as root; the last line is JSON)
+bench: root setup cluster ## Measure ADD, DEL, shim and agent beside the reference's programs (as root; the last line is JSON)
 	@$(RUN)/python e2e/bench/run.py
 
 .PHONY: lint
