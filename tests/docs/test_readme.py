@@ -115,7 +115,7 @@ def test_the_examples_are_read() -> None:
     ]
     assert len(selection.parse(long["metadata"]["annotations"][NETWORKS], home="shop")) == 2
     assert Settings.parse(settings["plugins"][0]).folder == Path("/etc/multinet/cluster")
-    assert Settings.parse(agent, primary_is_found=True).agent.metrics == "127.0.0.1:9097"
+    assert Settings.parse(agent, primary_is_found=True).agent.kubeconfig == Path("/etc/multinet/kubeconfig")
 
 
 @pytest.mark.kernel
