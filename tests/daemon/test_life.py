@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 import json
-import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.daemon.conftest import MakeNode, MakeSandbox
+from tests.daemon.gate import Gate
 from tests.support import kubeobjects
 from tests.support.controlplane import ControlPlane
 from tests.support.node import AgentNode, Sandbox
 from tests.support.wait import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.peer, pytest.mark.cluster]
-
-
-class Gate:
-    """A CNI program on the host that waits at a gate before it answers, and counts who came."""
-
-    def __init__(self, folder: Path, peers: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        for file in peers.iterdir():
-            (folder / file.name).symlink_to(file)
-        self.came = folder / "came"
-        self.open_file = folder / "open"
-        program = folder / "gate"
-        program.write_text(
-            f"""#!/bin/sh
-echo "$CNI_COMMAND" >> {self.came}
-if [ "$CNI_COMMAND" = ADD ]; then until [ -e {self.open_file} ]; do sleep 0.02; done; fi
-[ "$CNI_COMMAND" = ADD ] && echo '{{"cniVersion":"1.0.0","interfaces":[],"ips":[]}}'
-exit 0
-"""
-        )
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-
-    def open(self) -> None:
-        self.open_file.touch()
-
-    def visits(self) -> list[str]:
-        return self.came.read_text().split() if self.came.exists() else []
 
 
 @pytest.fixture

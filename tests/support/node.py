@@ -91,6 +91,8 @@ class AgentNode:
     agent: Mapping[str, Any] = field(default_factory=dict)
     wrapper: Sequence[str] = ()
     """Put before the agent's command line: a cgroup, a limit, another namespace."""
+    program: Sequence[str] = ("-m", "multinet.daemon")
+    """What Python runs: the agent, or a program of a test's that is one and something besides."""
     shim: Path = SHIM
     process: subprocess.Popen[bytes] | None = None
 
@@ -203,7 +205,7 @@ class AgentNode:
         self.process = subprocess.Popen(
             [
                 *("setpriv", "--pdeathsig", "KILL", *self.wrapper),
-                *(sys.executable, "-m", "multinet.daemon", "--config", str(self.config)),
+                *(sys.executable, *self.program, "--config", str(self.config)),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -1,0 +1,46 @@
+"""``python -m tests.daemon.mortal --config FILE``: the agent, which stops for good or for a while at a given step.
+
+It writes each step (``multinet.steps``) into ``steps`` beside its settings. When a file ``arm`` is there, which
+says "KILL 7" or "STOP 7", the process gets that signal just before the seventh step from then on, once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Lock
+
+from multinet import steps
+from multinet.daemon.app import run
+
+
+class Fate:
+    """Listens to the steps of all threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._steps = (folder / "steps").open("a", buffering=1)
+        self._arm = folder / "arm"
+        self._lock = Lock()
+        self._signal = ""
+        self._left = 0
+
+    def __call__(self, what: str) -> None:
+        with self._lock:
+            self._steps.write(f"{what}\n")
+            if not self._signal and self._arm.exists():
+                self._signal, left = self._arm.read_text().split()
+                self._left = int(left)
+                self._arm.unlink()
+            if self._signal:
+                self._left -= 1
+                if self._left == 0:
+                    number, self._signal = signal.Signals[f"SIG{self._signal}"], ""
+                    os.kill(os.getpid(), number)
+
+
+if __name__ == "__main__":
+    file = Path(sys.argv[-1])
+    steps.listen(Fate(file.parent))
+    sys.exit(run(file))
