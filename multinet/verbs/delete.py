@@ -11,6 +11,7 @@ from multinet.cni.request import Request, Verb
 from multinet.delegate.invoke import Scene
 from multinet.errors import DecodingFailure, InvalidNetns, MultinetError, raise_together
 from multinet.kernel import links
+from multinet.kernel.names import link_group
 from multinet.pipeline import chain, reverse
 from multinet.plan import Phase, Plan, Record
 from multinet.resolve.runtime import cni_args
@@ -23,6 +24,9 @@ def delete(request: Request, node: Node) -> None:
     """Raises what could not be cleared, after all has been tried; the record stays for the next try."""
     with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
         record = recall(request, node, node.records.find)
+        if owner := other_owner(record, scene, node):
+            log.warn("namespace left alone", container=request.container_id, netns=scene.netns, owner=owner)
+            scene = replace(scene, sandbox=None, netns="")
         if record is None:
             log.bind(nothing=True)
             unrecorded.delete(request, scene, node)
@@ -72,6 +76,21 @@ def scene_of(record: Record, request: Request, node: Node) -> Iterator[Scene]:
         except InvalidNetns:  # the path leads to something else now, perhaps to the host
             scene = stack.enter_context(node.open_scene(replace(its_del, netns="")))
         yield scene if is_its_own(record, scene) else replace(scene, sandbox=None, netns="")
+
+
+def other_owner(record: Record | None, scene: Scene, node: Node) -> str:
+    """The container that has the namespace by now, "" when nobody but this one is known to. A path may be used
+    again, and a plugin's DEL takes interfaces by their names, whoever has one of that name.
+    """
+    if scene.sandbox is None or (record is not None and is_its_own(record, scene)):
+        return ""
+    for other in node.records.all():
+        plan = other.plan
+        if plan.netns == scene.netns and plan.container_id != scene.container_id:
+            theirs = replace(scene, group=link_group(plan.container_id, plan.ifname))
+            if is_its_own(other, theirs):
+                return plan.container_id
+    return ""
 
 
 def is_its_own(record: Record, scene: Scene) -> bool:

@@ -239,6 +239,23 @@ def test_an_add_into_another_namespace_takes_back_what_is_in_the_first(
     assert list(node.addresses("net-a").values()) == ["c1 net1"]
 
 
+def test_a_del_whose_namespace_is_anothers_by_now_leaves_the_other_alone(
+    node: Node, pod: Netns, netns: Callable[..., Netns]
+) -> None:
+    """A path may be used again; and the second DEL finds no record any more."""
+    other = netns("other")
+    node.add(pod)
+    node.pod("shop", "net-a")
+    node.add(other, container="c2", pod="shop")
+    before = facts.of_container(other)
+
+    for _ in range(2):
+        node.do("DEL", other, container="c1")
+        assert facts.of_container(other) == before
+        assert (node.addresses("cluster"), node.records()) == ({"10.80.0.3": "c2 eth0"}, ["c2@eth0.json"])
+    node.do("CHECK", other, container="c2", pod="shop")
+
+
 def test_del_clears_the_other_networks_when_a_plugin_is_no_longer_there(node: Node, pod: Netns) -> None:
     node.add(pod)
     record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
