@@ -15,8 +15,9 @@ PYTEST := $(RUN)/python -m pytest
 
 # Debian's packages: what running needs, and what the tests need besides.
 PACKAGES := iproute2 iputils-ping mount nftables util-linux
-TEST_PACKAGES := clang conntrack ethtool gcc gcc-aarch64-linux-gnu git iptables kmod libc6-dev \
-	libc6-dev-arm64-cross libclang-rt-dev musl-tools procps qemu-user-static tcpdump user-mode-linux
+TEST_PACKAGES := clang conntrack containerd etcd-server ethtool gcc gcc-aarch64-linux-gnu git iptables kmod \
+	libc6-dev libc6-dev-arm64-cross libclang-rt-dev musl-tools openssl procps qemu-user-static runc tcpdump \
+	user-mode-linux
 
 C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c)
 C_BUILT := $(patsubst %.c,.cache/c/%,$(notdir $(C_PROGRAMS)))
@@ -86,10 +87,10 @@ programs: test-packages $(C_BUILT)
 
 .cache/c/%: %.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror $(LINK) -o $@ $<
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror $(LINK) -o $@.$$$$ $< && mv $@.$$$$ $@
 
-# The least that can be executed: nothing is loaded for it.
-.cache/c/noop: LINK := -static
+# Nothing is loaded for the least that can be executed, and there is nothing to load where a pod's sandbox is.
+.cache/c/noop .cache/c/pause: LINK := -static
 
 # What the container runtime executes, for this machine.
 SHIM_SOURCES := $(wildcard multinet/shim/*.[ch]) multinet/shim/build.py multinet/__init__.py
