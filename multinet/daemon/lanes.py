@@ -31,11 +31,12 @@ class Drop(StrEnum):
 
 @dataclass(eq=False, slots=True)
 class Job(Generic[T]):
-    """A call that waits or runs. ``lane`` None: it stands in nobody's way. ``heavy``: see ``Lanes``."""
+    """A call that waits or runs. ``lane`` None: it stands in nobody's way. ``heavy``, ``nested``: see ``Lanes``."""
 
     payload: T
     lane: Hashable | None
     heavy: bool
+    nested: bool = False
     arrived: float = field(default_factory=time.monotonic)
 
 
@@ -43,16 +44,19 @@ class Lanes(Generic[T]):
     """A bounded queue for the workers.
 
     ``most_heavy`` of the heavy ones (ADD) run at once, so that a burst of them leaves workers for DEL, which
-    frees what they wait for, and for the calls that a running plugin makes itself.
+    frees what they wait for. ``most_outer`` of those that are not ``nested`` run at once, so that a burst of
+    anything leaves workers for the calls that running plugins make themselves, and without which these don't end.
     """
 
-    def __init__(self, *, most: int, most_heavy: int) -> None:
+    def __init__(self, *, most: int, most_heavy: int, most_outer: int) -> None:
         self._most = most
         self._most_heavy = most_heavy
+        self._most_outer = most_outer
         self._waiting: deque[Job[T]] = deque()
         self._running: dict[int, tuple[Job[T], float]] = {}
         self._busy: set[Hashable] = set()
         self._heavy = 0
+        self._outer = 0
         self._closed = False
         lock = Lock()
         # No more workers are woken than there may be work for: each that finds none costs those who have some.
@@ -88,6 +92,7 @@ class Lanes(Generic[T]):
             if job.lane is not None:
                 self._busy.discard(job.lane)
             self._heavy -= job.heavy
+            self._outer -= not job.nested
             if self._waiting:
                 self._changed.notify(MOST_FREED)
             if not self._running:
@@ -147,7 +152,8 @@ class Lanes(Generic[T]):
         for job in self._waiting:
             if job.lane is not None and (job.lane in self._busy or job.lane in passed):
                 continue
-            if job.heavy and self._heavy >= self._most_heavy:
+            heavy = job.heavy and self._heavy >= self._most_heavy
+            if heavy or (not job.nested and self._outer >= self._most_outer):
                 if job.lane is not None:
                     passed.add(job.lane)
                 continue
@@ -155,5 +161,6 @@ class Lanes(Generic[T]):
             if job.lane is not None:
                 self._busy.add(job.lane)
             self._heavy += job.heavy
+            self._outer += not job.nested
             return job
         return None

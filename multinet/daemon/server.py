@@ -100,8 +100,12 @@ class Server:
         """Times may be replaced while it runs; how many workers there are and may wait is settled at the start."""
         self._serve = serve
         self._dropped = dropped
-        # Half of the workers for ADDs: see Lanes.
-        self._lanes = Lanes[Connection](most=limits.queue, most_heavy=max(1, limits.workers // 2))
+        # Half of the workers for ADDs, a quarter for the calls that plugins make themselves: see Lanes.
+        self._lanes = Lanes[Connection](
+            most=limits.queue,
+            most_heavy=max(1, limits.workers // 2),
+            most_outer=max(1, limits.workers - max(1, limits.workers // 4)),
+        )
         self._connections: dict[int, Connection] = {}
         self._deadlines: set[Deadline] = set()
         self._epoll = select.epoll()
@@ -335,7 +339,8 @@ def job_of(connection: Connection, call: Call) -> Job[Connection]:
     verb = call.env.get("CNI_COMMAND", "")
     # GC goes over all sandboxes: one at a time.
     lane = (call.name, container) if container else ((call.name, verb) if verb == "GC" else None)
-    return Job(payload=connection, lane=lane, heavy=verb == "ADD" and not called_by_plugin(call))
+    nested = called_by_plugin(call)
+    return Job(payload=connection, lane=lane, heavy=verb == "ADD" and not nested, nested=nested)
 
 
 def called_by_plugin(call: Call) -> bool:

@@ -11,12 +11,12 @@ from multinet.daemon.lanes import Drop, Job, Lanes
 from tests.support.wait import until
 
 
-def job(name: str, lane: str | None = None, *, heavy: bool = False) -> Job[str]:
-    return Job(payload=name, lane=lane, heavy=heavy)
+def job(name: str, lane: str | None = None, *, heavy: bool = False, nested: bool = False) -> Job[str]:
+    return Job(payload=name, lane=lane, heavy=heavy, nested=nested)
 
 
-def lanes(most: int = 10, most_heavy: int = 10) -> Lanes[str]:
-    return Lanes(most=most, most_heavy=most_heavy)
+def lanes(most: int = 10, most_heavy: int = 10, most_outer: int = 10) -> Lanes[str]:
+    return Lanes(most=most, most_heavy=most_heavy, most_outer=most_outer)
 
 
 def take(queue: Lanes[str]) -> Job[str]:
@@ -68,6 +68,18 @@ def test_only_so_many_heavy_ones_run_at_once_and_light_ones_pass_them():
     assert take(queue).payload == "del c"
     queue.done(first)
     assert take(queue).payload == "add b"
+
+
+def test_the_calls_of_running_plugins_pass_those_of_the_runtime_when_too_many_run():
+    queue = lanes(most_outer=1)
+    first = job("del a", "a")
+    submit(queue, first, job("del b", "b"), job("bridge of a", "bridge a", nested=True))
+    assert take(queue) is first
+    inner = take(queue)
+    assert inner.payload == "bridge of a"
+    queue.done(inner)
+    queue.done(first)
+    assert take(queue).payload == "del b"
 
 
 def test_a_light_call_never_passes_a_heavy_one_of_its_own_sandbox():
@@ -145,7 +157,7 @@ def test_the_longest_running_is_known():
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_many_sandboxes_and_workers_never_overlap_within_a_sandbox(workers: int):
-    queue: Lanes[int] = Lanes(most=1000, most_heavy=2)
+    queue: Lanes[int] = Lanes(most=1000, most_heavy=2, most_outer=3)
     seen: dict[str, list[int]] = {f"c{number}": [] for number in range(7)}
     inside: dict[str, int] = dict.fromkeys(seen, 0)
     overlaps: list[str] = []

@@ -158,6 +158,25 @@ def test_a_burst_of_adds_leaves_workers_for_del(serving: Callable[..., Under]):
         one.hang_up()
 
 
+def test_a_burst_of_anything_leaves_workers_for_the_calls_of_the_plugins_that_it_runs(
+    serving: Callable[..., Under],
+):
+    """Without them those plugins would never end: all workers would wait for calls that wait for a worker."""
+    under = serving(workers=4)
+    under.work.go_on.clear()
+    calls = [under.shim().call("DEL", f"c{number}") for number in range(6)]
+    for _ in range(3):
+        assert under.work.begun.get(timeout=5).call.name == "multinet"
+    until(lambda: under.server.waiting == 3)
+    with under.shim().call("DEL", "c1", name="host-local") as inner:
+        assert under.work.begun.get(timeout=5).call.name == "host-local"
+        under.work.go_on.set()
+        inner.answer()
+    for one in calls:
+        one.answer()
+        one.hang_up()
+
+
 def test_a_full_queue_says_try_again(serving: Callable[..., Under]):
     under = serving(workers=1, queue=1)
     under.work.go_on.clear()
