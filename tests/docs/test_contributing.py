@@ -1,0 +1,42 @@
+"""What CONTRIBUTING.md says works."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.kernel
+@pytest.mark.peer
+@pytest.mark.cluster
+@pytest.mark.usefixtures("shim", "peers")
+def test_the_program_that_runs_the_agent_from_a_checkout_runs(tmp_path: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"event": "verb done"' in done.stdout
+    assert 'multinet_requests_total{code="0",verb="ADD"} 1.0' in done.stdout
+    assert "'address': '10.244.0.2/16'" in done.stdout
+
+
+def test_every_mark_of_a_test_is_in_the_table() -> None:
+    marks = re.findall(r'^  "(\w+): ', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    section = CONTRIBUTING.split("\n## Tests\n", 1)[1].split("\n- ", 1)[0]
+
+    assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == sorted(marks)
