@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Final, Self
 
@@ -216,21 +216,20 @@ class NetConfList:
     disable_gc: bool = False
     load_only_inlined: bool = False
     """From a file: further plugins in the folder of the network's name are not to be loaded."""
+    _plain: dict[int, NetConf] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Requests to which nothing was added: what they have read is kept with them."""
 
-    @classmethod
-    def parse(cls, text: str | bytes, *, default_name: str = "", may_be_empty: bool = False) -> Self:
+    @staticmethod
+    def parse(text: str | bytes, *, default_name: str = "", may_be_empty: bool = False) -> NetConfList:
         """Read a list, or a single plugin's object as a list of one.
 
         ``default_name`` is for those that have no name. ``may_be_empty``: the plugins may be somewhere else
         (in a folder beside the file), so ``plugins`` may be missing. Raises DecodingFailure, InvalidConfig.
+
+        A definition is the same for each of its pods, so readings are kept.
         """
-        try:
-            raw = jsonkeys.load(text)
-            if not isinstance(raw, dict):
-                raise DecodingFailure(f"expected an object, got {jsonkeys.kind(raw)}")
-        except DecodingFailure as error:
-            raise jsonkeys.reworded(error, _LIST, DecodingFailure) from None
-        return cls.of(raw, default_name=default_name, may_be_empty=may_be_empty)
+        read = _kept_list if len(text) <= LONGEST_KEPT else _parse_list
+        return read(text, default_name, may_be_empty)
 
     @classmethod
     def of(cls, raw: Mapping[str, Any], *, default_name: str = "", may_be_empty: bool = False) -> Self:
@@ -312,15 +311,21 @@ class NetConfList:
         ``runtimeConfig`` is written only when the plugin declares a capability that is told; otherwise one in
         the file stays, as the reference leaves it, and so does ``capabilities``.
         """
-        raw = dict(jsonkeys.fold(self.plugins[index], KEYS))
+        plain = self._plain.get(index)
+        if plain is None:
+            raw = {**jsonkeys.fold(self.plugins[index], KEYS), "name": self.name, "cniVersion": self.version}
+            plain = self._plain[index] = NetConf(raw=raw, name=self.name, type=raw["type"])
+        raw = dict(plain.raw)
         if extra:
-            raw = _merged(raw, extra)
-        raw |= {"name": self.name, "cniVersion": self.version}
+            raw = _merged(raw, extra) | {"name": self.name, "cniVersion": self.version}
+        told: Mapping[str, Any] = {}
         if capability_args:
-            declared = read_capabilities(raw)
+            declared = read_capabilities(raw) if extra else plain.capabilities
             told = {name: value for name, value in capability_args.items() if declared.get(name)}
-            if told:
-                raw["runtimeConfig"] = told
+        if not extra and not told and prev_result is None:
+            return plain
+        if told:
+            raw["runtimeConfig"] = told
         if prev_result is not None:
             raw.pop("prevResult", None)
         return NetConf(raw=raw, name=self.name, type=raw["type"], previous=prev_result)
@@ -337,6 +342,19 @@ class NetConfList:
         if self.plugins:
             said["plugins"] = list(self.plugins)
         return said
+
+
+def _parse_list(text: str | bytes, default_name: str, may_be_empty: bool) -> NetConfList:
+    try:
+        raw = jsonkeys.load(text)
+        if not isinstance(raw, dict):
+            raise DecodingFailure(f"expected an object, got {jsonkeys.kind(raw)}")
+    except DecodingFailure as error:
+        raise jsonkeys.reworded(error, _LIST, DecodingFailure) from None
+    return NetConfList.of(raw, default_name=default_name, may_be_empty=may_be_empty)
+
+
+_kept_list = lru_cache(maxsize=KEPT)(_parse_list)
 
 
 def _checked(plugin: object, network: str) -> Mapping[str, Any]:
