@@ -129,7 +129,9 @@ class Caller:
             kind, length = frame.unpack_header(header, frame.MOST_DONE_BYTES)
             if kind is not wanted:
                 raise DecodingFailure(f"the shim answered {kind.name} where {wanted.name} was due")
-            return receive(self._connection, length)[0], fds
+            body, more = receive(self._connection, length)
+            close_all(more)
+            return body, fds
         except OSError as error:
             close_all(fds)
             why = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror or error

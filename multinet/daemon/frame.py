@@ -32,6 +32,7 @@ an answer: every verb may be said twice.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -199,14 +200,21 @@ def pass_fds(connection: socket.socket, frame: bytes, fds: Sequence[int]) -> Non
 
 
 def take_fds(connection: socket.socket, most: int) -> tuple[bytes, list[int]]:
-    """What has come, at most ``most`` bytes of it, with its file descriptors. Raises OSError.
+    """What has come, at most ``most`` bytes of it, with its file descriptors. Raises OSError, also where some of
+    these were lost: they were too many, or this process may not open any more.
 
     ``socket.recv_fds`` of some Pythons drops its flags, and the descriptors would be inherited by every program
     that is started.
     """
-    data, ancillary, _, _ = connection.recvmsg(most, socket.CMSG_SPACE(MOST_FDS * 4), socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, flags, _ = connection.recvmsg(
+        most, socket.CMSG_SPACE(MOST_FDS * 4), socket.MSG_CMSG_CLOEXEC
+    )
     fds = array("i")
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    if flags & socket.MSG_CTRUNC:
+        for fd in fds:
+            os.close(fd)
+        raise OSError(errno.EMFILE, "not every file that was handed over could be taken")
     return data, list(fds)

@@ -209,6 +209,7 @@ class Server:
                 return
             except OSError as error:  # no file descriptor left, or it hung up already
                 log.warn("could not accept a call", error=error.strerror)
+                self._epoll.modify(self._listener, 0)  # until the next tick: else nothing else is done
                 return
             pid, uid, _ = CREDENTIALS.unpack(
                 accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
@@ -246,6 +247,8 @@ class Server:
             self._refuse(connection, refused)
 
     def _look_for_the_late(self, now: float) -> None:
+        assert self._listener is not None
+        self._epoll.modify(self._listener, select.EPOLLIN)
         for job in self._lanes.expired(self.limits.queue_seconds):
             self._refuse(job.payload, Drop.LATE)
         for connection in list(self._connections.values()):
@@ -315,6 +318,8 @@ def take_in(connection: Connection) -> bool:
         except BlockingIOError:
             return False
         connection.fds += fds
+        if len(connection.fds) > frame.MOST_FDS:
+            raise IOFailure(f"a caller handed over more than {frame.MOST_FDS} files")
         if not part:
             raise ConnectionResetError("it hung up")
         connection.data += part

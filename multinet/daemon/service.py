@@ -188,11 +188,12 @@ def host_of(served: Served) -> Namespace:
     """The namespace of the caller. A thread keeps the last one, and its socket: it is the next one's too."""
     there = os.fstat(served.fds[0])
     kept: Namespace | None = getattr(_host, "namespace", None)
+    if kept is not None and kept.identity == (there.st_dev, there.st_ino):
+        return kept
+    fresh = Namespace.of_fd(served.fds[0], "the caller's")
     if kept is not None:
-        if kept.identity == (there.st_dev, there.st_ino):
-            return kept
         kept.close()
-    _host.namespace = fresh = Namespace.of_fd(served.fds[0], "the caller's")
+    _host.namespace = fresh
     return fresh
 
 
