@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -45,10 +44,9 @@ def test_every_pod_of_a_crowd_gets_its_networks_and_leaves_nothing(
         before = come_and_go(crowd)
         after = come_and_go(crowd)
     assert after.threads == before.threads
-    assert after.namespaces == {os.stat(node.host.path).st_ino}
     # A worker keeps the host's namespace with its socket, and a connection to the API server if it needed one: how
     # many do depends on how many were busy at once. Of all else there is as much as before.
-    most = {"net:[]": WORKERS, "socket:[]": 2 * WORKERS + SOCKETS_BESIDE}
+    most = {"namespace": WORKERS, "socket:[]": 2 * WORKERS + SOCKETS_BESIDE}
     assert {kind: number for kind, number in after.files.items() if kind not in most} == {
         kind: number for kind, number in before.files.items() if kind not in most
     }
@@ -69,7 +67,7 @@ def come_and_go(crowd: Crowd) -> Footprint:
     assert sorted(node.host.links()) == ["br0", "br1"]
     assert files_below(node.folder / "devinfo") == []
     assert node.process is not None
-    return settled(node.process.pid)
+    return settled(node.process.pid, node.host.path)
 
 
 def check_addresses(crowd: Crowd) -> None:

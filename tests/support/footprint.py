@@ -17,7 +17,7 @@ NUMBER = re.compile(r"\d+")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Footprint:
     files: Counter[str]
-    """``socket:[]``, ``net:[]``, ``anon_inode:[eventpoll]``, paths: what a descriptor leads to, without numbers."""
+    """``socket:[]``, ``namespace``, ``anon_inode:[eventpoll]``, paths: what descriptors lead to, without numbers."""
     threads: int
     private_kib: int
     """Memory that would be free if it ended, in KiB: neither shared libraries nor what the kernel caches."""
@@ -26,37 +26,31 @@ class Footprint:
 
     @classmethod
     def of(cls, pid: int) -> Self:
-        targets = _files(pid)
+        files: Counter[str] = Counter()
+        namespaces = set()
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            path = f"/proc/{pid}/fd/{fd}"
+            try:
+                leads_to, status = os.readlink(path), os.stat(path)
+            except FileNotFoundError:
+                continue  # closed meanwhile
+            if status.st_dev == os.stat("/proc/self/ns/net").st_dev:
+                namespaces.add(status.st_ino)
+                leads_to = "namespace"
+            files[NUMBER.sub("", leads_to)] += 1
         return cls(
-            files=Counter(NUMBER.sub("", target) for target in targets),
+            files=files,
             threads=len(os.listdir(f"/proc/{pid}/task")),
             private_kib=_private_kib(pid),
-            namespaces=frozenset(
-                int(target.strip("net:[]")) for target in targets if target.startswith("net:")
-            ),
+            namespaces=frozenset(namespaces),
         )
 
 
-def _files(pid: int) -> list[str]:
-    found = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
-        except FileNotFoundError:
-            continue  # closed meanwhile
-    return found
-
-
-def settled(pid: int) -> Footprint:
-    """Once it has closed what belonged to its last callers."""
-
-    def quiet() -> Footprint | None:
-        first, second = Footprint.of(pid), Footprint.of(pid)
-        return second if (first.files, first.namespaces) == (second.files, second.namespaces) else None
-
-    found = until(quiet)
-    assert found is not None
-    return found
+def settled(pid: int, host: str) -> Footprint:
+    """Once it has closed what belonged to its last callers, and of namespaces only keeps that one."""
+    only = {os.stat(host).st_ino}
+    until(lambda: Footprint.of(pid).namespaces <= only, what="the agent to let go of its callers' namespaces")
+    return Footprint.of(pid)
 
 
 def _private_kib(pid: int) -> int:
