@@ -1,7 +1,7 @@
 """Links: looked up, made, changed and deleted (linux/if_link.h).
 
 The functions with the kernel's verbs (``make_veth``, ``set_up``, ``delete``) return a message, so that several
-can go together; ``create_veth``, ``create_macvlan`` and ``remove`` are whole operations. A link is made in one
+can go together; ``create_veth`` and ``remove`` are whole operations. A link is made in one
 message, in the namespace where it is to be, with its final name: nothing is made elsewhere and moved, since a
 move holds the kernel's lock through an RCU grace period.
 """
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from multinet.errors import Exists, NotFound
+from multinet.errors import NotFound
 from multinet.kernel.attributes import NESTED, nested, raw, text, u8, u32
 from multinet.kernel.link import (
     BR_VLAN_FILTERING,
@@ -26,7 +26,6 @@ from multinet.kernel.link import (
     IFLA_EXT_MASK,
     IFLA_GROUP,
     IFLA_IFNAME,
-    IFLA_LINK,
     IFLA_LINKINFO,
     IFLA_MASTER,
     IFLA_MTU,
@@ -35,15 +34,10 @@ from multinet.kernel.link import (
     IFLA_TXQLEN,
     INFO_DATA,
     INFO_KIND,
-    MACVLAN_BC_QUEUE_LEN,
-    MACVLAN_MODE,
-    MACVLAN_MODES,
     OPER_UP,
     OPERSTATES,
     Link,
 )
-from multinet.kernel.names import random_veth
-from multinet.kernel.namespace import Namespace
 from multinet.kernel.rtnl import F_CREATE, F_ECHO, F_EXCL, Message, Rtnl
 from multinet.kernel.vlans import dump_vlans, vlan_add, vlan_delete
 
@@ -53,7 +47,6 @@ __all__ = [
     "End",
     "Link",
     "bridge_port",
-    "create_macvlan",
     "create_veth",
     "delete",
     "delete_by_name",
@@ -64,9 +57,7 @@ __all__ = [
     "get",
     "get_by_index",
     "get_each",
-    "macvlan_mode",
     "make_bridge",
-    "make_macvlan",
     "make_veth",
     "remove",
     "rename",
@@ -100,9 +91,9 @@ Which: TypeAlias = Link | End | int
 """A link, or its index where not even its name is known: that only makes messages less telling."""
 
 _ifinfo = IFINFOMSG.pack
-_NO_LINK = _ifinfo(0, 0, 0, 0, 0)
+NO_LINK = _ifinfo(0, 0, 0, 0, 0)
 _SKIP_STATISTICS = u32(IFLA_EXT_MASK, 1 << 3)
-_GET_ANY = _NO_LINK + _SKIP_STATISTICS
+_GET_ANY = NO_LINK + _SKIP_STATISTICS
 
 
 # Looking up
@@ -152,11 +143,6 @@ def index_message(index: int) -> Message:
     return Message(doing=f"look at the link with index {index}", type=RTM_GETLINK, body=body)
 
 
-def macvlan_mode(link: Link) -> str:
-    """ "bridge", "private", ... of a macvlan; "" for any other link."""
-    return str(link.info["mode"]) if link.kind == "macvlan" else ""
-
-
 # Making
 
 
@@ -179,55 +165,6 @@ def create_veth(
     return Link(echoed) if echoed is not None else get(net, name)  # kernels before 6.2 don't echo
 
 
-def create_macvlan(
-    home: Namespace,
-    target: Namespace,
-    name: str,
-    *,
-    master: Link,
-    mode: str = "bridge",
-    mtu: int = 0,
-    mac: str = "",
-    bcqueuelen: int = 0,
-    group: int = 0,
-) -> Link:
-    """Make a macvlan in ``target``, of a master in ``home``. Raises Exists when ``target`` has the name.
-
-    Kernels before 6.15 look for the name in ``home``, too, and refuse it if a link has it there: then it is
-    made with a random name and renamed.
-    """
-
-    def make(name: str) -> None:
-        home.rtnl.request(
-            make_macvlan(
-                name,
-                master.index,
-                target_ns_fd=target.fd,
-                mode=mode,
-                mtu=mtu,
-                mac=mac,
-                bcqueuelen=bcqueuelen,
-                group=group,
-            )
-        )
-
-    try:
-        make(name)
-        return get(target.rtnl, name)
-    except Exists:
-        if find(target.rtnl, name) is not None or find(home.rtnl, name) is None:
-            raise
-    for_now = random_veth()
-    make(for_now)
-    made = get(target.rtnl, for_now)
-    try:
-        target.rtnl.request(rename(made, name))
-    except BaseException:
-        target.rtnl.request(delete(made))
-        raise
-    return get(target.rtnl, name)
-
-
 def make_veth(
     name: str,
     peer: str,
@@ -245,13 +182,13 @@ def make_veth(
     The MTU is for both. The peer has no transmit queue, like that of the reference's plugins; only the near
     end is in the group.
     """
-    far = [_NO_LINK, text(IFLA_IFNAME, peer)]
+    far = [NO_LINK, text(IFLA_IFNAME, peer)]
     if peer_txqlen is not None:
         far.append(u32(IFLA_TXQLEN, peer_txqlen))
-    far += _common(mtu=mtu, mac=peer_mac)
+    far += common(mtu=mtu, mac=peer_mac)
     far.append(u32(IFLA_NET_NS_FD, peer_ns_fd))
     info = nested(IFLA_LINKINFO, text(INFO_KIND, "veth"), nested(INFO_DATA, nested(VETH_INFO_PEER, *far)))
-    parts = (_NO_LINK, text(IFLA_IFNAME, name), *_common(mtu=mtu, mac=mac, group=group), info)
+    parts = (NO_LINK, text(IFLA_IFNAME, name), *common(mtu=mtu, mac=mac, group=group), info)
     flags = F_CREATE | F_EXCL | (F_ECHO if echo else 0)
     doing = f"make the veth pair {name} and {peer}"
     return Message(doing=doing, type=RTM_NEWLINK, flags=flags, body=b"".join(parts))
@@ -260,41 +197,14 @@ def make_veth(
 def make_bridge(name: str, *, mtu: int = 0, vlan_filtering: bool = False) -> Message:
     data = (nested(INFO_DATA, u8(BR_VLAN_FILTERING, 1)),) if vlan_filtering else ()
     info = nested(IFLA_LINKINFO, text(INFO_KIND, "bridge"), *data)
-    parts = (_NO_LINK, text(IFLA_IFNAME, name), *_common(mtu=mtu), info)
+    parts = (NO_LINK, text(IFLA_IFNAME, name), *common(mtu=mtu), info)
     return Message(
         doing=f"make bridge {name}", type=RTM_NEWLINK, flags=F_CREATE | F_EXCL, body=b"".join(parts)
     )
 
 
-def make_macvlan(
-    name: str,
-    master: int,
-    *,
-    target_ns_fd: int,
-    mode: str = "bridge",
-    mtu: int = 0,
-    mac: str = "",
-    bcqueuelen: int = 0,
-    group: int = 0,
-) -> Message:
-    """A macvlan in the namespace of ``target_ns_fd``; to be sent where ``master`` is."""
-    data = [u32(MACVLAN_MODE, MACVLAN_MODES[mode])]
-    if bcqueuelen:
-        data.append(u32(MACVLAN_BC_QUEUE_LEN, bcqueuelen))
-    parts = (
-        _NO_LINK,
-        u32(IFLA_LINK, master),
-        u32(IFLA_NET_NS_FD, target_ns_fd),
-        text(IFLA_IFNAME, name),
-        *_common(mtu=mtu, mac=mac, group=group),
-        nested(IFLA_LINKINFO, text(INFO_KIND, "macvlan"), nested(INFO_DATA, *data)),
-    )
-    return Message(
-        doing=f"make macvlan {name}", type=RTM_NEWLINK, flags=F_CREATE | F_EXCL, body=b"".join(parts)
-    )
-
-
-def _common(*, mtu: int, mac: str = "", group: int = 0) -> list[bytes]:
+def common(*, mtu: int, mac: str = "", group: int = 0) -> list[bytes]:
+    """What any link that is made may be told."""
     found = []
     if mtu:
         found.append(u32(IFLA_MTU, mtu))
@@ -381,13 +291,13 @@ def delete(link: Which) -> Message:
 
 
 def delete_by_name(name: str) -> Message:
-    return Message(doing=f"delete link {name}", type=RTM_DELLINK, body=_NO_LINK + text(IFLA_IFNAME, name))
+    return Message(doing=f"delete link {name}", type=RTM_DELLINK, body=NO_LINK + text(IFLA_IFNAME, name))
 
 
 def delete_group(group: int) -> Message:
     """All links of a group; none is NotFound. The kernel refuses it whole if a real device is among them."""
     doing = f"delete the links of group {group}"
-    return Message(doing=doing, type=RTM_DELLINK, body=_NO_LINK + u32(IFLA_GROUP, group))
+    return Message(doing=doing, type=RTM_DELLINK, body=NO_LINK + u32(IFLA_GROUP, group))
 
 
 def remove(net: Rtnl, name: str) -> None:

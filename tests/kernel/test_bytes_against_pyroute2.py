@@ -10,7 +10,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from multinet.kernel import addresses, links, routes
+from multinet.kernel import addresses, links, routes, stacked
 from multinet.kernel.rtnl import Message
 
 AF_BRIDGE = 7
@@ -92,7 +92,7 @@ LINKS: dict[str, tuple[Message, bytes]] = {
         ),
     ),
     "a macvlan": (
-        links.make_macvlan(
+        stacked.make_macvlan(
             "net1", 4, target_ns_fd=9, mode="vepa", mtu=1400, mac="02:11:22:33:44:55", group=7
         ),
         encoded(
@@ -112,6 +112,8 @@ LINKS: dict[str, tuple[Message, bytes]] = {
     "down": (links.set_down(5), encoded(ifinfmsg, index=5, flags=0, change=1)),
     "promiscuous": (links.set_promisc(5, True), encoded(ifinfmsg, index=5, flags=0x100, change=0x100)),
     "not promiscuous": (links.set_promisc(5, False), encoded(ifinfmsg, index=5, flags=0, change=0x100)),
+    "all multicasts": (links.set_allmulti(5, True), encoded(ifinfmsg, index=5, flags=0x200, change=0x200)),
+    "not all multicasts": (links.set_allmulti(5, False), encoded(ifinfmsg, index=5, flags=0, change=0x200)),
     "a port": (links.set_master(5, 2), encoded(ifinfmsg, [("IFLA_MASTER", 2)], index=5)),
     "freed": (links.set_master(5, 0), encoded(ifinfmsg, [("IFLA_MASTER", 0)], index=5)),
     "a MAC": (

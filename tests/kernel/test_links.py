@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from multinet.errors import Exists, KernelError, NotFound
-from multinet.kernel import links
+from multinet.kernel import links, stacked
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
 from tests.support.netns import Netns
@@ -177,7 +177,7 @@ def master(veth: tuple[Link, Link]) -> Link:
 def test_a_macvlan_is_made_in_the_pod_in_each_mode(
     mode: str, master: Link, host: Netns, pod: Netns, host_ns: Namespace, pod_ns: Namespace
 ) -> None:
-    made = links.create_macvlan(host_ns, pod_ns, "net1", master=master, mode=mode, mtu=1400, group=77)
+    made = stacked.create_macvlan(host_ns, pod_ns, "net1", master=master, mode=mode, mtu=1400, group=77)
     assert (made.name, made.kind, made.parent, made.mtu, made.group) == (
         "net1",
         "macvlan",
@@ -185,14 +185,14 @@ def test_a_macvlan_is_made_in_the_pod_in_each_mode(
         1400,
         77,
     )
-    assert links.macvlan_mode(made) == shown(pod, "net1")["linkinfo"]["info_data"]["mode"] == mode
+    assert made.info["mode"] == shown(pod, "net1")["linkinfo"]["info_data"]["mode"] == mode
     assert host.links() == ["vethhost"]
 
 
 def test_a_macvlan_has_the_mac_and_the_queue_that_are_asked_for(
     master: Link, pod: Netns, host_ns: Namespace, pod_ns: Namespace
 ) -> None:
-    made = links.create_macvlan(host_ns, pod_ns, "net1", master=master, mac=MAC, bcqueuelen=2000)
+    made = stacked.create_macvlan(host_ns, pod_ns, "net1", master=master, mac=MAC, bcqueuelen=2000)
     assert (made.mac, made.info) == (MAC, {"mode": "bridge", "bcqueuelen": 2000})
     assert shown(pod, "net1")["linkinfo"]["info_data"]["bcqueuelen"] == 2000
 
@@ -200,7 +200,7 @@ def test_a_macvlan_has_the_mac_and_the_queue_that_are_asked_for(
 def test_a_macvlan_may_have_the_name_of_a_link_on_the_host(
     master: Link, host: Netns, pod: Netns, host_ns: Namespace, pod_ns: Namespace
 ) -> None:
-    made = links.create_macvlan(host_ns, pod_ns, master.name, master=master, mac=MAC)
+    made = stacked.create_macvlan(host_ns, pod_ns, master.name, master=master, mac=MAC)
     assert (made.name, made.mac, made.kind) == (master.name, MAC, "macvlan")
     assert sorted(pod.links()) == ["eth0", master.name]
     assert host.links() == [master.name]
@@ -211,9 +211,9 @@ def test_a_kernel_that_refuses_the_name_of_a_link_on_the_host_gets_another_first
 ) -> None:
     """Kernels before 6.15 do; here the first refusal is theirs by way of another message."""
     refuse = [links.make_bridge(master.name)]
-    make = links.make_macvlan
-    monkeypatch.setattr(links, "make_macvlan", lambda *a, **kw: refuse.pop() if refuse else make(*a, **kw))
-    made = links.create_macvlan(host_ns, pod_ns, master.name, master=master, mac=MAC)
+    make = stacked.make_macvlan
+    monkeypatch.setattr(stacked, "make_macvlan", lambda *a, **kw: refuse.pop() if refuse else make(*a, **kw))
+    made = stacked.create_macvlan(host_ns, pod_ns, master.name, master=master, mac=MAC)
     assert (made.name, made.mac) == (master.name, MAC)
     assert sorted(pod.links()) == ["eth0", master.name]
 
@@ -222,7 +222,7 @@ def test_a_name_that_is_taken_in_the_pod_is_refused(
     master: Link, pod: Netns, host_ns: Namespace, pod_ns: Namespace
 ) -> None:
     with pytest.raises(Exists, match="could not make macvlan eth0: File exists"):
-        links.create_macvlan(host_ns, pod_ns, "eth0", master=master)
+        stacked.create_macvlan(host_ns, pod_ns, "eth0", master=master)
     assert pod.links() == ["eth0"]
 
 
@@ -230,12 +230,12 @@ def test_a_name_that_comes_up_while_renaming_leaves_no_second_link(
     master: Link, pod: Netns, host_ns: Namespace, pod_ns: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse = [links.make_bridge(master.name)]
-    make = links.make_macvlan
-    monkeypatch.setattr(links, "make_macvlan", lambda *a, **kw: refuse.pop() if refuse else make(*a, **kw))
+    make = stacked.make_macvlan
+    monkeypatch.setattr(stacked, "make_macvlan", lambda *a, **kw: refuse.pop() if refuse else make(*a, **kw))
     rename = links.rename
     monkeypatch.setattr(links, "rename", lambda link, name: rename(link, "eth0"))
     with pytest.raises(Exists, match="to eth0: File exists"):
-        links.create_macvlan(host_ns, pod_ns, master.name, master=master)
+        stacked.create_macvlan(host_ns, pod_ns, master.name, master=master)
     assert pod.links() == ["eth0"]
 
 
@@ -244,7 +244,7 @@ def test_a_master_that_is_gone_is_not_found(
 ) -> None:
     links.remove(host_ns.rtnl, master.name)
     with pytest.raises(NotFound, match="could not make macvlan net1: No such device"):
-        links.create_macvlan(host_ns, pod_ns, "net1", master=master)
+        stacked.create_macvlan(host_ns, pod_ns, "net1", master=master)
 
 
 # Changing and deleting

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from multinet.errors import KernelError
-from multinet.kernel import links
+from multinet.kernel import links, stacked
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
 from multinet.kernel.vlans import PVID, UNTAGGED
@@ -91,7 +91,9 @@ def test_a_macvlan_may_have_the_name_of_a_link_on_the_host_nonetheless(
     veth: tuple[Link, Link], host: Netns, pod: Netns, host_ns: Namespace, pod_ns: Namespace
 ) -> None:
     """This kernel refuses it, since it looks the name up where the master is."""
-    made = links.create_macvlan(host_ns, pod_ns, "vethhost", master=veth[1], mac="02:11:22:33:44:55", group=7)
+    made = stacked.create_macvlan(
+        host_ns, pod_ns, "vethhost", master=veth[1], mac="02:11:22:33:44:55", group=7
+    )
     assert (made.name, made.kind, made.mac, made.group) == ("vethhost", "macvlan", "02:11:22:33:44:55", 7)
     assert (sorted(pod.links()), host.links()) == (["eth0", "vethhost"], ["vethhost"])
 

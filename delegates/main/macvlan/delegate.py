@@ -12,7 +12,7 @@ from multinet.cni.types import Interface, Result
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
 from multinet.errors import CheckFailed
-from multinet.kernel import links, verify
+from multinet.kernel import links, stacked, verify
 from multinet.kernel.configure import configure_interface
 from multinet.kernel.masters import check_mtu, find_master
 from multinet.kernel.namespace import Namespace
@@ -29,7 +29,7 @@ class Macvlan(Delegate[MacvlanConf]):
         home = home_of(call)
         master = find_master(home, conf.master)
         check_mtu(conf.mtu, master)
-        made = links.create_macvlan(
+        made = stacked.create_macvlan(
             home,
             pod,
             call.ifname,
@@ -67,7 +67,7 @@ class Macvlan(Delegate[MacvlanConf]):
             raise CheckFailed(
                 f"Container interface {call.ifname} not of type macvlan", hint=f"it is a {link.kind}"
             )
-        mode = links.macvlan_mode(link)
+        mode = link.info["mode"]
         if mode != call.conf.mode:
             raise CheckFailed(
                 f"container macvlan mode {mode} does not match expected value: {call.conf.mode}"
