@@ -237,6 +237,7 @@ def test_the_places_it_needs_are_those_of_its_settings() -> None:
         agent.socket,
         Path(agent.metrics.removeprefix("unix:")),
         agent.cni_conf_dir,
+        settings.conf_dir,
         settings.state_dir,
         settings.multus_dir,
         settings.runtime_cache_dir,
