@@ -29,7 +29,8 @@ def test_the_program_that_runs_the_agent_from_a_checkout_runs(tmp_path: Path) ->
         timeout=120,
     )
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     assert '"event": "verb done"' in done.stdout
     assert 'multinet_requests_total{code="0",verb="ADD"} 1.0' in done.stdout
     assert "'address': '10.244.0.2/16'" in done.stdout
