@@ -30,7 +30,7 @@ help: ## Say what there is
 # --- set-up ---
 
 .PHONY: setup
-setup: venv test-packages peers programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
+setup: venv test-packages peers cluster programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
 
 .PHONY: venv
 venv: packages $(VENV)/made ## Make the Python environment only
