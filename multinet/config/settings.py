@@ -115,7 +115,7 @@ def decode(content: bytes) -> Mapping[str, Any]:
     """The object that a file holds, in JSON or YAML. Raises DecodingFailure."""
     try:
         document: Any = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = _yaml(content)
     if document is None:
         return {}  # an empty file, or one that only has comments

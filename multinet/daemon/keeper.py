@@ -18,6 +18,9 @@ from multinet.verbs.reconcile import Report, reconcile
 LOOK_SECONDS: Final = 1.0
 """How often the settings' file is looked at. A ConfigMap's change takes a minute to come anyway."""
 
+RETRY_SECONDS: Final = 60.0
+"""After a round that could not even begin."""
+
 
 class Keeper:
     """One thread, from ``start`` to ``stop``."""
@@ -58,6 +61,8 @@ class Keeper:
             self._reload(Settings.load(self._file))
         except MultinetError as error:
             log.warn("settings not taken over: the old ones stay", error=str(error))
+        except Exception as error:  # a defect: without this thread nobody would look again, nor clear up
+            log.warn("settings not taken over", error=repr(error))
 
     def _run(self) -> None:
         due = time.monotonic()
@@ -65,9 +70,10 @@ class Keeper:
             self.look()
             if time.monotonic() < due:
                 continue
-            node = self._alone()
-            due = time.monotonic() + node.settings.agent.reconcile_seconds
+            due = time.monotonic() + RETRY_SECONDS
             try:
+                node = self._alone()
+                due = time.monotonic() + node.settings.agent.reconcile_seconds
                 self._reported(reconcile(node, most=node.settings.agent.reconcile_most))
             except Exception as error:  # whatever it is, the next round may do better
                 log.warn("clearing up failed", error=str(error))

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from urllib3.exceptions import InsecureRequestWarning
@@ -34,7 +35,7 @@ def read(path: Path) -> Access:
             content = yaml.safe_load(path.read_text())
         except OSError as error:
             raise InvalidConfig(f"could not read it: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise InvalidConfig(f"it is not YAML: {error}") from error
         if not isinstance(content, dict):
             raise InvalidConfig("it is not an object")
@@ -59,7 +60,7 @@ def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> 
     if user.get("exec") or user.get("auth-provider"):
         authorization, certificate, key = _by_plugin(path, certificate, key)
     return Access(
-        server=_text(cluster, "server").rstrip("/"),
+        server=_server(cluster),
         ca=_file_or_data(path, cluster, "certificate-authority"),
         token=_token(path, user),
         certificate=certificate,
@@ -71,7 +72,8 @@ def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> 
 
 
 def _named(content: Mapping[str, Any], plural: str, singular: str, name: str) -> Mapping[str, Any]:
-    for entry in content.get(plural) or ():
+    entries = content.get(plural)
+    for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and entry.get("name") == name:
             found = entry.get(singular)
             return found if isinstance(found, dict) else {}
@@ -83,6 +85,18 @@ def _text(holder: Mapping[str, Any], key: str, *, required: bool = True) -> str:
     if not isinstance(value, str) or (required and not value):
         raise InvalidConfig(f"{key}: expected a text")
     return value
+
+
+def _server(cluster: Mapping[str, Any]) -> str:
+    server = _text(cluster, "server").rstrip("/")
+    try:
+        url = urlsplit(server)
+        good = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:  # a port that is none, half an IPv6 address
+        good = False
+    if not good:
+        raise InvalidConfig(f"server: {server!r} is no address", hint="write it like https://10.0.0.1:6443")
+    return server
 
 
 def _token(path: Path, user: Mapping[str, Any]) -> Path | str:

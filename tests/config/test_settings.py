@@ -215,6 +215,13 @@ def test_what_is_neither_json_nor_yaml_is_said_with_its_place(write: Write) -> N
     assert "line 2, column" in str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
+def test_a_file_that_goes_too_deep_is_refused_like_any_other(write: Write, text: str) -> None:
+    with pytest.raises(DecodingFailure) as refused:
+        Settings.load(write(text), {})
+    assert "it is neither JSON nor YAML: maximum recursion depth exceeded" in str(refused.value)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(IOFailure) as refused:
         Settings.load(tmp_path / "nowhere.yaml", {})

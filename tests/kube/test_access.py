@@ -162,6 +162,19 @@ def test_no_certificate_is_asked_for_where_the_kubeconfig_says_so(
         ("- a", "it is not an object"),
         ("{}", "current-context: expected a text"),
         ("current-context: x", "contexts: there is none named 'x'"),
+        ("{current-context: x, contexts: 5}", "contexts: there is none named 'x'"),
+        ("[" * 100_000, "it is not YAML: maximum recursion depth exceeded"),
+        *(
+            ({"cluster": {"server": server}}, f"server: {server!r} is no address (write it like ")
+            for server in (
+                "10.0.0.1:6443",
+                "https://h:99999",
+                "https://h:x",
+                "https://[::1",
+                "unix:///s",
+                "https:",
+            )
+        ),
         ({"cluster": {"server": ""}}, "server: expected a text"),
         ({"cluster": {"proxy-url": "http://p"}}, "proxy-url: proxies are not supported"),
         ({"user": {"username": "me"}}, "username: Kubernetes has no passwords any more"),
