@@ -13,6 +13,7 @@ from threading import Event
 from typing import Final
 
 from multinet import log, timing
+from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.config.reload import changed, reloaded
 from multinet.daemon import metrics as known
@@ -25,7 +26,7 @@ from multinet.daemon.probes import Probes
 from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
 from multinet.daemon.world import World
-from multinet.errors import InvalidConfig, MultinetError
+from multinet.errors import InvalidConfig, MultinetError, inside
 from multinet.kube.client import Access, Api, Told
 from multinet.kube.cluster import KubeCluster
 from multinet.kube.devices import DeviceSource
@@ -49,6 +50,8 @@ class Agent:
     """From ``start`` to ``stop``. ``file``: where the settings came from, to be looked at for changes."""
 
     def __init__(self, settings: Settings, file: Path | None = None) -> None:
+        """Raises MultinetError for settings that can't be served by."""
+        refuse_unreadable(settings)
         self.settings = settings
         self._metrics = Metrics()
         self._primary = Primary(settings, on_problem=self._problem)
@@ -83,6 +86,10 @@ class Agent:
 
     def start(self) -> None:
         """Raises MultinetError for what makes it useless to go on."""
+        if self.settings.agent.metrics:
+            # First of all: where another agent has them, it goes on to serve, and we have touched nothing of it.
+            self._probes = self._open_probes()
+            self._probes.start()
         timing.listen(self._metrics.delegate)
         shim_conf.write(self.settings)
         for cache in self._caches.values():
@@ -92,17 +99,14 @@ class Agent:
         self._server.start()
         self._primary.serve()
         self._keeper.start()
-        if self.settings.agent.metrics:
-            self._probes = self._open_probes()
-            self._probes.start()
         log.info("agent started", socket=str(self.settings.agent.socket), node=self.settings.agent.node_name)
 
     def stop(self) -> bool:
         """Finish or undo what runs. False when something did not end within the grace period; what it did is
         on record, and the runtime's DEL clears it.
         """
-        self._keeper.stop()
         ended = self._server.stop(self.settings.agent.grace_seconds)
+        self._keeper.stop()
         self._primary.stop()
         self._world.late.stop()
         for cache in self._caches.values():
@@ -154,14 +158,15 @@ class Agent:
             log.info("cleared up", **report.said())
 
     def _reload(self, new: Settings) -> None:
+        refuse_unreadable(new)
         at_once, at_restart = changed(self._world.settings, new)
         if at_restart:
             log.warn("settings that only count after a restart have changed", keys=sorted(at_restart))
         new = reloaded(self._world.settings, new)
+        shim_conf.write(new)  # the only one that can fail: then the old ones stay, all of them
         self._world.renew(new)
         self._server.limits = limits_of(new)
         self._primary.renew(new)
-        shim_conf.write(new)
         log.set_up(new.log_level)
         log.info("settings taken over", keys=sorted(at_once))
 
@@ -184,12 +189,12 @@ class Agent:
             watch(known.EVENTS_DROPPED, partial(getattr, self._events, "dropped"))
 
     def _open_probes(self) -> Probes:
-        live = {"workers": self._stuck}
+        live = {"workers": self._stuck, "socket": lambda: self._server.lost}
         begun = {"socket": lambda: "" if self._server.listening else "not listening"}
         ready = {
             **begun,
             "primary network": lambda: self._primary.missing,
-            "cluster": self._world.not_ready,
+            "cluster": self._world.not_in_sync,
         }
         return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=ready, start=begun)
 
@@ -198,6 +203,13 @@ class Agent:
         if longest < self._world.settings.agent.request_seconds + STUCK_SECONDS:
             return ""
         return f"a request has run for {longest:.0f} seconds"
+
+
+def refuse_unreadable(settings: Settings) -> None:
+    """Raise for a configuration in the settings that could not be run: said once, and not to each pod."""
+    for index, delegate in enumerate(settings.delegates):
+        with inside(f"delegates[{index}]"):
+            NetConfList.of(delegate)
 
 
 def limits_of(settings: Settings) -> Limits:

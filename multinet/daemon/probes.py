@@ -173,6 +173,7 @@ def listen(family: socket.AddressFamily, place: str | tuple[str, int]) -> socket
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         if isinstance(place, str):
+            os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
             _remove_stale(place)
             listener.bind(place)
             os.chmod(place, 0o600)  # nobody can connect before listen()

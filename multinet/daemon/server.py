@@ -132,6 +132,17 @@ class Server:
     def listening(self) -> bool:
         return self._listener is not None and not self._stopping
 
+    @property
+    def lost(self) -> str:
+        """Why no caller can reach it any more though it listens, "" when one can."""
+        if not self.listening:
+            return ""
+        try:
+            there = self._path.stat().st_ino
+        except OSError as error:
+            return f"{self._path} can't be reached any more: {error.strerror}"
+        return "" if there == self._inode else f"{self._path} is another's by now"
+
     # --- start and stop ---
 
     def start(self) -> None:

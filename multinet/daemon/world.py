@@ -32,6 +32,8 @@ SYNC_SECONDS: Final = 30.0
 """How long after its start an agent says "not ready" for want of the cluster's pods and definitions. Later it
 serves what it can: pods without further networks must start while the API server is away."""
 
+NOT_KNOWN: Final = "the cluster's pods and definitions are not known yet"
+
 
 class Nobody:
     """Stands where a shim would find and run executables (``delegate.executable.Runner``)."""
@@ -85,11 +87,17 @@ class World:
 
     def not_ready(self) -> str:
         """Why the runtime should wait, "" when it need not."""
-        if self.kube is None or all(cache.reflector.in_sync for cache in (self.kube.pods, self.kube.nads)):
+        if time.monotonic() - self._began > SYNC_SECONDS or not self.not_in_sync():
             return ""
-        if time.monotonic() - self._began > SYNC_SECONDS:
+        return NOT_KNOWN
+
+    def not_in_sync(self) -> str:
+        """What is not known of the cluster, and why, however long that has been so; "" when all is."""
+        caches = (self.kube.pods, self.kube.nads) if self.kube is not None else ()
+        missing = [cache.reflector for cache in caches if not cache.reflector.in_sync]
+        if not missing:
             return ""
-        return "the cluster's pods and definitions are not known yet"
+        return ": ".join([NOT_KNOWN, *filter(None, [missing[0].problem])])
 
     def alone(self) -> Node:
         """The doors for work that no shim asked for: nothing can be run on the host then."""
