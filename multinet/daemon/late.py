@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -17,7 +17,7 @@ from typing import Final
 
 from multinet import files, log
 from multinet.deadline import Deadline
-from multinet.errors import DecodingFailure, TryAgain
+from multinet.errors import DecodingFailure, IOFailure, TryAgain
 from multinet.kube.errors import ApiError, ApiUnavailable
 from multinet.npwg import status
 from multinet.npwg.nad import NetworkAttachmentDefinition
@@ -90,14 +90,27 @@ class Late:
             if not self._pending:
                 self._news.wait()
             self._news.clear()
-            if self._tell_all():
+            if self._all_told():
                 pause = self._first_pause
             elif not self._stopping.wait(pause):
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
+    def _all_told(self) -> bool:
+        """False when something is left to be tried again."""
+        try:
+            return self._tell_all()
+        except (
+            Exception
+        ) as error:  # the disk, or a defect: without this thread nothing would be told any more
+            log.warn("statuses can't be told late", error=str(error) or repr(error))
+            return False
+
     def _tell_all(self) -> bool:
-        """False when the API server can't be reached still."""
-        for pod, entries in list(self._read()):
+        with self._telling:
+            left = list(self._read())
+            self._pending = {str(pod) for pod, _ in left}  # not those whose files somebody took away
+        well = True
+        for pod, entries in left:
             if self._stopping.is_set():
                 return False
             with self._telling:
@@ -108,13 +121,14 @@ class Late:
                     log.info("network-status told late", pod=str(pod))
                 except ApiUnavailable:
                     return False
-                except ApiError as error:
+                except ApiError as error:  # this one's own trouble: the others need not wait for it
                     log.warn("network-status can't be told", pod=str(pod), error=str(error))
-                    return False
+                    well = False
+                    continue
                 except TryAgain:
                     pass  # the pod is gone, or another by now: its own ADD tells what it has
                 self._forget(pod)
-        return True
+        return well
 
     def _forget(self, pod: Pod) -> None:
         files.remove(self._file(pod))
@@ -136,11 +150,15 @@ class Late:
                 entries = status.parse(document["status"])
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                log.warn("a status to be told late can't be read", file=str(file), error=str(error))
+                continue
             except (ValueError, LookupError, TypeError, DecodingFailure) as error:
                 log.warn(
                     "a status to be told late is damaged and is dropped", file=str(file), error=str(error)
                 )
-                files.remove(file)
+                with suppress(IOFailure):  # then it is dropped again the next time
+                    files.remove(file)
                 continue
             yield pod, entries
 
