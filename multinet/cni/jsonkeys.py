@@ -27,6 +27,10 @@ MAX_DEPTH: Final = 64
 
 MAX_INT: Final = 2**63 - 1
 
+KEPT_WHOLE: Final = "sysctl"
+"""In an object of this name, written in any case, a key that is given twice holds the list of its values. Of two
+values for a kernel parameter nobody knows which was meant, and only who sees both can refuse them."""
+
 _TOO_DEEP: Final = f"more than {MAX_DEPTH} lists and objects inside each other"
 _HALF_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SHOWN: Final = 70
@@ -47,7 +51,7 @@ def load(text: str | bytes) -> Any:
     """The value a JSON text holds. Raises DecodingFailure with line, column and a caret below the place."""
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        value = _DECODER.decode(text)
+        value = _keeping(text) if KEPT_WHOLE in text.lower() else _DECODER.decode(text)
         if text.count("[") + text.count("{") > MAX_DEPTH:
             _check_depth(value)
         if not text.isascii() or _HALF_PAIR.search(text):
@@ -63,6 +67,25 @@ def load(text: str | bytes) -> Any:
     except ValueError:  # Python's own limit for the digits of an integer
         raise DecodingFailure("a number has too many digits") from None
     return value
+
+
+def _keeping(text: str) -> Any:
+    repeated: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            values = {key: [value for other, value in pairs if other == key] for key in found}
+            whole = {key: said[0] if len(said) == 1 else said for key, said in values.items()}
+            repeated[id(found)] = found, whole  # held here, so that its id is nobody else's
+        for key, value in found.items():
+            if key.lower() == KEPT_WHOLE and id(value) in repeated:
+                found[key] = repeated[id(value)][1]
+        return found
+
+    return json.JSONDecoder(object_pairs_hook=build, parse_float=_float, parse_constant=_no_constant).decode(
+        text
+    )
 
 
 def _float(digits: str) -> float:

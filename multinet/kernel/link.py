@@ -19,7 +19,7 @@ BRPORT_MODE, BRPORT_ISOLATED = 4, 33
 VLAN_ID = 1
 IPVLAN_MODE = 1
 
-IFF_UP, IFF_PROMISC = 0x1, 0x100
+IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
 
 OPER_UP = 6
 OPERSTATES = ("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")
@@ -124,7 +124,12 @@ class Link:
 
     @property
     def promisc(self) -> bool:
+        """Whether it was asked for; who merely listens (tcpdump) does not count."""
         return bool(self.flags & IFF_PROMISC)
+
+    @property
+    def allmulti(self) -> bool:
+        return bool(self.flags & IFF_ALLMULTI)
 
     @property
     def info(self) -> Mapping[str, Any]:

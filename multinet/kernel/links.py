@@ -18,6 +18,7 @@ from multinet.kernel.link import (
     BR_VLAN_FILTERING,
     BRPORT_ISOLATED,
     BRPORT_MODE,
+    IFF_ALLMULTI,
     IFF_PROMISC,
     IFF_UP,
     IFINFOMSG,
@@ -61,6 +62,7 @@ __all__ = [
     "make_veth",
     "remove",
     "rename",
+    "set_allmulti",
     "set_down",
     "set_mac",
     "set_master",
@@ -76,7 +78,6 @@ RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 AF_BRIDGE = 7
 VETH_INFO_PEER = 1
 LONGEST_NAME = 15
-_HAIRPIN = BRPORT_MODE  # so the kernel calls it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,9 +199,8 @@ def make_bridge(name: str, *, mtu: int = 0, vlan_filtering: bool = False) -> Mes
     data = (nested(INFO_DATA, u8(BR_VLAN_FILTERING, 1)),) if vlan_filtering else ()
     info = nested(IFLA_LINKINFO, text(INFO_KIND, "bridge"), *data)
     parts = (NO_LINK, text(IFLA_IFNAME, name), *common(mtu=mtu), info)
-    return Message(
-        doing=f"make bridge {name}", type=RTM_NEWLINK, flags=F_CREATE | F_EXCL, body=b"".join(parts)
-    )
+    doing = f"make bridge {name}"
+    return Message(doing=doing, type=RTM_NEWLINK, flags=F_CREATE | F_EXCL, body=b"".join(parts))
 
 
 def common(*, mtu: int, mac: str = "", group: int = 0) -> list[bytes]:
@@ -235,6 +235,11 @@ def set_promisc(link: Which, on: bool) -> Message:
     return _change(link, doing, flags=IFF_PROMISC if on else 0, mask=IFF_PROMISC)
 
 
+def set_allmulti(link: Which, on: bool) -> Message:
+    doing = f"set all-multicast mode of {named(link)} {'on' if on else 'off'}"
+    return _change(link, doing, flags=IFF_ALLMULTI if on else 0, mask=IFF_ALLMULTI)
+
+
 def set_master(link: Which, master: Which) -> Message:
     """0 for ``master`` frees it."""
     index = index_of(master)
@@ -262,7 +267,7 @@ def bridge_port(link: Which, *, hairpin: bool | None = None, isolated: bool | No
     """Settings of a bridge's port; None leaves one as it is."""
     settings = []
     if hairpin is not None:
-        settings.append(u8(_HAIRPIN, hairpin))
+        settings.append(u8(BRPORT_MODE, hairpin))  # so the kernel calls it
     if isolated is not None:
         settings.append(u8(BRPORT_ISOLATED, isolated))
     body = _ifinfo(AF_BRIDGE, 0, index_of(link), 0, 0) + nested(IFLA_PROTINFO | NESTED, *settings)

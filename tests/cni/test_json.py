@@ -34,6 +34,20 @@ def test_json_is_read(text: str | bytes, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"sysctl": {"a": "1", "b": "2", "a": "3"}}', {"sysctl": {"a": ["1", "3"], "b": "2"}}),
+        ('{"x": [{"SysCtl": {"a": "1", "a": "1"}}]}', {"x": [{"SysCtl": {"a": ["1", "1"]}}]}),
+        ('{"sysctl": {"a": {"b": 1, "b": 2}}, "c": 1, "c": 2}', {"sysctl": {"a": {"b": 2}}, "c": 2}),
+        ('{"sysctl": {"a": "1", "a": "2"}, "sysctl": {"a": "3"}}', {"sysctl": {"a": "3"}}),
+        ('["sysctl", {"a": 1, "a": 2}]', ["sysctl", {"a": 2}]),
+    ],
+)
+def test_of_a_kernel_parameter_that_is_there_twice_both_values_are_kept(text: str, value: Any) -> None:
+    assert jsonkeys.load(text) == value
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "unexpected end of JSON input: there is nothing in it"),

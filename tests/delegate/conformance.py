@@ -5,7 +5,8 @@
         promise(subject, World(...))
 
 A promise is a function that raises AssertionError. Each gets a new world: a host with a link ``up0``, a pod,
-and a folder, which stands for ``FOLDER`` in the configuration.
+and a folder, which stands for ``FOLDER`` in the configuration. For a chained plugin the pod has an ``eth0``
+with addresses and routes already, of which its ``prevResult`` tells.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
 from multinet import steps
+from multinet.cni.types import Address, Interface, Result, Route
 from multinet.cni.versions import SUPPORTED, at_least, read_version_answer
-from multinet.cni.wire import result_from_json
+from multinet.cni.wire import result_from_json, result_to_dict
 from multinet.errors import KernelError, MultinetError
 from tests.faults import facts
 from tests.support.netns import Netns
@@ -36,6 +39,8 @@ class Subject:
     by: Implementation = OURS
     makes_interface: bool = True
     """Does it make CNI_IFNAME? (Not so IPAM, and not loopback.)"""
+    chained: bool = False
+    """Does it change what a plugin before it has made?"""
     sees_absence: bool = True
     """Can its CHECK tell that there was no ADD?"""
     versions: tuple[str, ...] = SUPPORTED
@@ -52,14 +57,43 @@ class World:
     def attachment(self, subject: Subject, version: str = "1.1.0", **more: Any) -> Attachment:
         text = json.dumps({"cniVersion": version, "name": "net", **subject.conf})
         conf = json.loads(text.replace("FOLDER", str(self.folder)))
+        if subject.chained:
+            conf["prevResult"] = result_to_dict(self._made_before(), version)
         return Attachment(
             host=self.host, pod=self.pod, conf=conf, container=CONTAINER, by=_by_type(subject), **more
+        )
+
+    def _made_before(self) -> Result:
+        """What a chained plugin finds: a pair of links, an address of each family, routes."""
+        if "eth0" not in self.pod.links():
+            self.host.ip(
+                *["link", "add", "far0", "type", "veth", "peer", "name", "eth0", "netns"], self.pod.name
+            )
+            self.host.ip(*["link", "set", "far0", "up"])
+            for script in INTERFACE:
+                self.pod.ip(*script.split())
+        return Result(
+            interfaces=(Interface(name="far0"), Interface(name="eth0", sandbox=self.pod.path)),
+            ips=tuple(
+                Address(address=ip_interface(address), gateway=ip_address(gateway), interface=1)
+                for address, gateway in (("10.1.2.3/24", "10.1.2.1"), ("fd01:2::3/64", "fd01:2::1"))
+            ),
+            routes=(Route(dst=ip_interface("10.9.0.0/16"), gw=ip_address("10.1.2.1")),),
         )
 
     def left(self) -> set[str]:
         """Everything there is: on the host, in the pod, in the folder."""
         found = facts.of_host(self.host) | facts.of_files(self.folder)
         return found | {f"in the pod: {fact}" for fact in facts.of_container(self.pod)}
+
+
+INTERFACE = (
+    "addr add 10.1.2.3/24 dev eth0",
+    "addr add fd01:2::3/64 dev eth0 nodad",
+    "link set eth0 up",
+    "route add 10.9.0.0/16 via 10.1.2.1",
+    "route add 10.8.0.0/16 dev eth0",
+)
 
 
 def _by_type(subject: Subject) -> Implementation:
@@ -93,7 +127,7 @@ def del_takes_back_what_add_made(subject: Subject, world: World) -> None:
     one = world.attachment(subject)
     one.add().delete()
     measure = world.left()
-    assert "eth0" not in world.pod.links()
+    assert subject.chained or "eth0" not in world.pod.links()
     one.but(container="another", result={}).add().delete()
     assert world.left() == measure
 

@@ -59,6 +59,29 @@ class Difference:
         )
 
 
+ALWAYS = ("ADD", "CHECK", "DEL", "GC", "STATUS")
+Change = tuple[str, Any, Any]
+"""A path, what the reference leaves there, what ours leaves."""
+
+
+def kept(
+    why: str, *changes: Change, cases: tuple[str, ...], seen: str = "", verbs: tuple[str, ...] = ALWAYS
+) -> tuple[Difference, ...]:
+    """``seen`` is needed where the first of ``cases`` is a pattern, or not the witness of all changes."""
+    return tuple(
+        Difference(
+            path=path,
+            reference=reference,
+            ours=ours,
+            why=why,
+            cases=cases,
+            seen=seen or cases[0],
+            verbs=verbs,
+        )
+        for path, reference, ours in changes
+    )
+
+
 def between(reference: Flat, ours: Flat) -> Iterator[tuple[str, Any, Any]]:
     """Every path where the two are not the same: the path and both values."""
     for path in sorted({*reference, *ours}):

@@ -8,32 +8,9 @@ speak of.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from tests.equality.difference import ABSENT, ANYTHING, WHATEVER, Difference
-
-ALWAYS = ("ADD", "CHECK", "DEL", "GC", "STATUS")
-Change = tuple[str, Any, Any]
-"""A path, what the reference leaves there, what ours leaves."""
-
-
-def kept(
-    why: str, *changes: Change, cases: tuple[str, ...], seen: str = "", verbs: tuple[str, ...] = ALWAYS
-) -> tuple[Difference, ...]:
-    """``seen`` is needed where the first of ``cases`` is a pattern, or not the witness of all changes."""
-    return tuple(
-        Difference(
-            path=path,
-            reference=reference,
-            ours=ours,
-            why=why,
-            cases=cases,
-            seen=seen or cases[0],
-            verbs=verbs,
-        )
-        for path, reference, ours in changes
-    )
-
+from tests.equality.difference import ABSENT, ANYTHING, WHATEVER, Difference, kept
+from tests.equality.differences_chained import CLEARED_UP_CHAINED, DIFFERENCES_CHAINED
 
 BEFORE_0_3 = tuple(
     f"{type_}-{which}" for type_ in ("bridge", "ptp") for which in ("version-0.[12].0", "no-version")
@@ -285,6 +262,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("code", 0, 8),
         cases=("bridge-refuses-type-of-netns",),
     ),
+    *DIFFERENCES_CHAINED,
 )
 
 EARLY = "what is wrong in a configuration is found before anything is made"
@@ -312,6 +290,7 @@ CLEARED_UP: Mapping[str, str] = {
     "macvlan-refuses-unknown-ipam": EARLY,
     "macvlan-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",
     "loopback-refuses-other-address": LATE,
+    **CLEARED_UP_CHAINED,
 }
 """Cases in which the reference leaves something behind when it refuses an ADD, and ours nothing: there,
 ours is compared with what was before, and not with the reference. The DEL that follows is compared as
@@ -325,6 +304,8 @@ STAYS: Mapping[str, str] = {
     "files*/last_reserved_ip.?": "... and what was given last, so that addresses are not used again at once",
     "files*/addresses": "... and the folder",
     "files*/addresses/net": "... of the network",
+    "files / /run/cni": "... and the one of tuning's files",
+    "files / /run/cni/tuning": "... as the reference's does",
     "files / /run/case": "... and the one it is in",
     "files": "... so that there are files",
     "c1 / addr / lo / addr_info / *": "the kernel gives lo its IPv4 address when it is set up, and leaves it there",

@@ -65,6 +65,17 @@ CASES = {
     "ptp": Case(first={"type": "ptp", "ipMasq": True, "ipMasqBackend": "nftables", "ipam": DUAL}),
     "macvlan": Case(first={"type": "macvlan", "master": "up0", "ipam": host_local("10.90.0.0/24")}),
     "loopback": Case(first={"type": "loopback"}),
+    "tuning": Case(
+        first={
+            "plugins": [
+                PLAIN,
+                {
+                    "type": "tuning", "mac": "02:11:22:33:44:55", "mtu": 1400, "allmulti": True, "txQLen": 50,
+                    "sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}, "dataDir": "DATA/tuning",
+                },
+            ]
+        }
+    ),
     "three networks, the default route moved, an address and a MAC asked for": Case(
         first={**PLAIN, "isDefaultGateway": True},
         further={

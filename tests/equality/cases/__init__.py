@@ -12,6 +12,7 @@ from tests.equality.cases import (
     macvlan,
     ptp,
     static,
+    tuning,
     versions,
     vlan,
 )
@@ -25,6 +26,7 @@ CASES: tuple[Case, ...] = (
     *loopback.CASES,
     *host_local.CASES,
     *static.CASES,
+    *tuning.CASES,
     *versions.CASES,
     *failures.CASES,
 )

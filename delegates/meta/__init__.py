@@ -1,0 +1,1 @@
+"""Delegates that change what plugins before them in the list have made."""

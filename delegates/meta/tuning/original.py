@@ -1,0 +1,93 @@
+"""What a link was like before tuning, remembered on disk until DEL: the reference's file, by its name, in its words.
+
+One that is there already belongs to a tuning before this one in the list, or to an ADD that died: what it says was
+earlier, and stands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from delegates.meta.tuning.conf import TuningConf
+from multinet import files
+from multinet.errors import IOFailure
+from multinet.kernel import links
+from multinet.kernel.links import Link
+from multinet.kernel.rtnl import Message
+
+Values = Mapping[str, Any]
+"""``mac``, ``promisc``, ``mtu``, ``allmulti``, ``txQLen``: those that were changed."""
+
+FOLDER_MODE = 0o600
+"""As the reference makes it: whoever may pass is root."""
+
+
+def path_of(data_dir: str, container_id: str, ifname: str) -> str:
+    return f"{data_dir}/{container_id}_{ifname}.json"
+
+
+def values_of(link: Link, conf: TuningConf) -> Values:
+    """Of ``link`` those that ``conf`` changes."""
+    found: dict[str, Any] = {}
+    if conf.mac:
+        found["mac"] = link.mac
+    if conf.promisc:
+        found["promisc"] = link.promisc
+    if conf.mtu:
+        found["mtu"] = link.mtu
+    if conf.allmulti is not None:
+        found["allmulti"] = link.allmulti
+    if conf.txqlen is not None:
+        found["txQLen"] = link.txqlen
+    return found
+
+
+def remember(path: str, values: Values, earlier: Values) -> None:
+    folder = path.rpartition("/")[0]
+    files.make_dirs(folder, FOLDER_MODE)
+    files.write_atomic(path, json.dumps({**values, **earlier}, indent=1).encode())
+
+
+def recall(path: str) -> Values:
+    """Nothing where there is no such file, or none that tells anything."""
+    try:
+        found = json.loads(files.read(path))
+    except (IOFailure, ValueError):
+        return {}
+    return (
+        {key: value for key, value in found.items() if _is_one(key, value)} if isinstance(found, dict) else {}
+    )
+
+
+def _is_one(key: str, value: object) -> bool:
+    match key:
+        case "mac":
+            return isinstance(value, str) and value != ""
+        case "mtu" | "txQLen":
+            return type(value) is int
+        case "promisc" | "allmulti":
+            return type(value) is bool
+    return False
+
+
+def forget(path: str) -> None:
+    files.remove(path)
+    files.remove(files.temporary(path))
+
+
+def messages(link: Link, values: Values) -> list[Message]:
+    """What makes ``link`` so again."""
+    found = []
+    if "mtu" in values:
+        found.append(links.set_mtu(link, values["mtu"]))
+    if "mac" in values:
+        found.append(links.set_mac(link, values["mac"]))
+    if "promisc" in values:
+        found.append(links.set_promisc(link, values["promisc"]))
+    if "allmulti" in values:
+        found.append(links.set_allmulti(link, values["allmulti"]))
+    if "txQLen" in values:
+        found.append(links.set_txqlen(link, values["txQLen"]))
+    return found
