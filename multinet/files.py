@@ -38,6 +38,9 @@ HINTS = {
 CHUNK = 65536
 """Bytes read at once."""
 
+PROBE = 4096
+"""Bytes written to see whether there is room: a block, of which a record needs no more than a few."""
+
 UNFINISHED_SECONDS = 3600.0
 """A file that has its ``temporary`` name for that long has no writer any more."""
 
@@ -149,6 +152,8 @@ def remove(path: AnyPath) -> bool:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             return False  # nothing can have that name
+        if error.errno == errno.EROFS and not os.path.lexists(path):
+            return False  # there, the kernel does not look first
         raise failure("remove", path, error) from error
     return True
 
@@ -175,10 +180,16 @@ def move(source: AnyPath, target: AnyPath) -> None:
 
 
 def probe_writable(folder: AnyPath) -> None:
-    """Raise IOFailure when no file could be made in ``folder`` now. Nothing is left there."""
+    """Raise IOFailure when no file could be made in ``folder`` now, or nothing written to it. Nothing is left
+    there.
+    """
     try:
         try:
-            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))
+            fd = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600)
+            try:
+                os.write(fd, bytes(PROBE))
+            finally:
+                os.close(fd)
         except OSError as error:
             if error.errno not in NO_TMPFILE:
                 raise

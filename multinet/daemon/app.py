@@ -195,8 +195,16 @@ class Agent:
             **begun,
             "primary network": lambda: self._primary.missing,
             "cluster": self._world.not_in_sync,
+            "records": self._unwritable,
         }
         return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=ready, start=begun)
+
+    def _unwritable(self) -> str:
+        try:
+            self._world.records.writable()
+        except MultinetError as error:
+            return str(error)
+        return ""
 
     def _stuck(self) -> str:
         longest = self._server.longest()

@@ -195,6 +195,29 @@ def test_a_read_only_file_system_is_told(read_only: Path) -> None:
         assert caught.value.code == 5
     with pytest.raises(IOFailure, match=f"could not write to {read_only}: "):
         files.probe_writable(read_only)
+    assert files.remove(read_only / "absent") is False
+
+
+@pytest.fixture
+def full(state: Path) -> Iterator[Path]:
+    """A folder on a file system that has names left, and no room."""
+    (state / "mount").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "files", state / "mount"], check=True)
+    with pytest.raises(OSError, match="No space left on device"):
+        (state / "mount" / "all").write_bytes(bytes(1 << 20))
+    yield state / "mount"
+    subprocess.run(["umount", state / "mount"], check=True)
+
+
+@pytest.mark.kernel
+def test_a_full_file_system_is_told_though_files_can_be_made_there(full: Path) -> None:
+    with pytest.raises(IOFailure) as told:
+        files.probe_writable(full)
+    assert str(told.value) == (
+        f"could not write to {full}: No space left on device (make room on that file system)"
+    )
+    (full / "all").unlink()
+    files.probe_writable(full)
 
 
 def test_failures_name_the_file_and_the_reason(state: Path) -> None:
