@@ -195,10 +195,10 @@ def make_veth(
     return Message(doing=doing, type=RTM_NEWLINK, flags=flags, body=b"".join(parts))
 
 
-def make_bridge(name: str, *, mtu: int = 0, vlan_filtering: bool = False) -> Message:
+def make_bridge(name: str, *, mtu: int = 0, mac: str = "", vlan_filtering: bool = False) -> Message:
     data = (nested(INFO_DATA, u8(BR_VLAN_FILTERING, 1)),) if vlan_filtering else ()
     info = nested(IFLA_LINKINFO, text(INFO_KIND, "bridge"), *data)
-    parts = (NO_LINK, text(IFLA_IFNAME, name), *common(mtu=mtu), info)
+    parts = (NO_LINK, text(IFLA_IFNAME, name), *common(mtu=mtu, mac=mac), info)
     doing = f"make bridge {name}"
     return Message(doing=doing, type=RTM_NEWLINK, flags=F_CREATE | F_EXCL, body=b"".join(parts))
 

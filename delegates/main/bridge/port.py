@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 
@@ -13,6 +14,8 @@ from multinet.kernel.namespace import Namespace
 from multinet.kernel.rtnl import Message
 
 DEFAULT_VLAN = 1
+MULTICAST, LOCAL = 0x01, 0x02
+"""Bits of a MAC's first byte."""
 UP_DELAYS_SECONDS = (0.0, 0.05, 0.5, 1.0, 1.0)
 """How long to wait for a port to come up, look by look: the reference's pace. Newer kernels need no wait."""
 
@@ -21,10 +24,12 @@ def ensure_bridge(host: Namespace, conf: BridgeConf) -> Link:
     """The bridge, made if need be, up. One that is there keeps its MTU and its VLAN filtering, as upstream."""
     bridge = links.find(host.rtnl, conf.bridge)
     if bridge is None:
+        # A gateway's MAC is pinned with its address. Pinned from the start it is what every ADD sees, also those
+        # that come together to a bridge that is not there yet.
+        mac = random_mac() if conf.is_gateway and not conf.vlan else ""
+        made = links.make_bridge(conf.bridge, mtu=conf.mtu, mac=mac, vlan_filtering=conf.vlan_filtering)
         with suppress(Exists):  # another ADD was faster
-            host.rtnl.request(
-                links.make_bridge(conf.bridge, mtu=conf.mtu, vlan_filtering=conf.vlan_filtering)
-            )
+            host.rtnl.request(made)
         bridge = links.get(host.rtnl, conf.bridge)
     if bridge.kind != "bridge":
         raise InvalidConfig(
@@ -39,6 +44,12 @@ def ensure_bridge(host: Namespace, conf: BridgeConf) -> Link:
         changes.append(links.set_up(bridge.index))
     host.rtnl.batch(changes)
     return bridge
+
+
+def random_mac() -> str:
+    """For one link, given out by nobody."""
+    first, *rest = os.urandom(6)
+    return bytes((first & ~MULTICAST | LOCAL, *rest)).hex(":")
 
 
 def plug(host: Namespace, far: End, bridge: Link, conf: BridgeConf) -> None:

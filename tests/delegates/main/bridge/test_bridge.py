@@ -43,6 +43,18 @@ def test_the_gateways_address_pins_the_mac_of_the_bridge(attach, pod, host: Netn
     one.check()  # and CHECK does not ask of a bridge without a gateway what can't be
 
 
+def test_a_gateways_bridge_has_its_mac_before_the_address(attach, pod, host: Netns, ranges):
+    """Else containers that come together to a bridge that is not there yet are told of several MACs."""
+    pod.ip("link", "add", "eth0", "type", "veth", "peer", "name", "other")
+    refusal(
+        attach(pod, bridge(isGateway=True, ipam=ranges("10.1.2.0/24"))).add
+    )  # the bridge is made all the same
+    before = mac_of(host, "br0")
+    host.ip("link", "add", "low", "address", LOWEST, "type", "veth", "peer", "name", "low-peer")
+    host.ip("link", "set", "low", "master", "br0")
+    assert mac_of(host, "br0") == before
+
+
 def test_a_bridge_that_is_there_keeps_its_mtu_and_its_filtering(attach, pod, host: Netns):
     """D-21"""
     host.ip("link", "add", "br0", "mtu", "1300", "type", "bridge")
