@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.peer, pytest.mark.cluster]
 WORKERS = 32
 SOCKETS_BESIDE = 8
 """The two that are listened on, the watches, the events' connection, the agent's own netlink sockets."""
-SAMPLE = 8
+SAMPLE = 16
 """How many of a crowd are looked at one by one."""
 
 

@@ -99,6 +99,7 @@ class AgentNode:
     def __post_init__(self) -> None:
         self.conf_dir.mkdir(parents=True, exist_ok=True)
         self._open = ExitStack()
+        self._calls: set[subprocess.Popen[bytes]] = set()
 
     # --- places ---
 
@@ -247,6 +248,9 @@ class AgentNode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for call in self._calls:
+            call.kill()
+            call.communicate()
         if self.process is not None:
             self.kill()
         self._open.close()
@@ -297,6 +301,7 @@ class AgentNode:
             stderr=subprocess.PIPE,
             env={**self.environment(verb, sandbox), **(env or {})},
         )
+        self._calls.add(process)
         assert process.stdin is not None
         process.stdin.write(self.conf(sandbox, **conf) if stdin is None else stdin)
         process.stdin.close()
@@ -304,12 +309,8 @@ class AgentNode:
         return process
 
     def end(self, process: subprocess.Popen[bytes]) -> Said:
-        try:
-            stdout, stderr = process.communicate(timeout=CALL_SECONDS)
-        except BaseException:
-            process.kill()
-            process.communicate()
-            raise
+        stdout, stderr = process.communicate(timeout=CALL_SECONDS)
+        self._calls.discard(process)
         return Said(code=process.returncode, stdout=stdout, stderr=stderr)
 
     def call(self, verb: str, sandbox: Sandbox | None = None, **how: Any) -> Said:
