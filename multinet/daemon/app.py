@@ -27,6 +27,7 @@ from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
 from multinet.daemon.world import World
 from multinet.errors import InvalidConfig, MultinetError, inside
+from multinet.kernel.namespace import require_entering
 from multinet.kube.client import Access, Api, Told
 from multinet.kube.cluster import KubeCluster
 from multinet.kube.devices import DeviceSource
@@ -86,6 +87,7 @@ class Agent:
 
     def start(self) -> None:
         """Raises MultinetError for what makes it useless to go on."""
+        require_entering()
         if self.settings.agent.metrics:
             # First of all: where another agent has them, it goes on to serve, and we have touched nothing of it.
             self._probes = self._open_probes()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import Thread
 from typing import NoReturn, Self, TypeVar
 
-from multinet.errors import InvalidNetns, MultinetError, NetnsGone
+from multinet.errors import InvalidNetns, MultinetError, NetnsGone, NotPermitted
 from multinet.kernel import sysctl
 from multinet.kernel.errors import translate
 from multinet.kernel.rtnl import Rtnl, new_socket, prepared
@@ -189,6 +189,19 @@ def run_in(
     if isinstance(done, BaseException):
         raise done
     return done
+
+
+def require_entering() -> None:
+    """Raise NotPermitted where this process may not enter network namespaces at all: no ADD could be served."""
+    with Namespace.current() as here:
+        try:
+            here._enter()
+        except NotPermitted as error:
+            raise NotPermitted(
+                "this process may not enter network namespaces",
+                errno=error.errno,
+                hint="it needs the capability SYS_ADMIN (and NET_ADMIN, to make anything there)",
+            ) from error
 
 
 def could_not_open(path: str, number: int) -> InvalidNetns:
