@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from multinet.cni.request import Verb
 from multinet.daemon import frame
 from multinet.daemon.frame import Done, How, Kind
 from multinet.deadline import Deadline
@@ -34,6 +35,9 @@ LOOK_SECONDS: Final = 10.0
 """How long the shim may take to look for a file or to open one."""
 MARGIN_SECONDS: Final = 10.0
 """What the shim gets beyond a program's own time, for killing it and for bringing what it printed."""
+UNDO_SECONDS: Final = 5.0
+"""What a DEL gets though the request's time is over: an ADD that came too late takes back what it made. The shim
+waits a little longer than the request may take (``shim_conf``)."""
 ANSWER_SECONDS: Final = 10.0
 """How long the shim may take to read its answer."""
 CHUNK: Final = 1 << 20
@@ -68,8 +72,11 @@ class Caller:
     def run(
         self, type_: str, file: Path, env: Mapping[str, str], stdin: bytes
     ) -> subprocess.CompletedProcess[bytes]:
-        self._deadline.check(f"running {type_}")
         seconds = self._deadline.limit(TIMEOUT_SECONDS)
+        if env["CNI_COMMAND"] == Verb.DEL:
+            seconds = max(seconds, UNDO_SECONDS)
+        else:
+            self._deadline.check(f"running {type_}")
         variables = [os.fsencode(f"{key}={value}") for key, value in env.items()]
         asked = frame.pack(
             Kind.RUN,

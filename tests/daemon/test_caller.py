@@ -226,3 +226,10 @@ def test_nothing_is_run_when_the_request_is_over(talk: Callable[..., Pair]):
         "gave up before running flannel: the request has taken its 0 seconds (the runtime will try again)"
     )
     assert pair.heard == []
+
+
+def test_what_was_made_is_taken_back_though_the_request_is_over(talk: Callable[..., Pair]):
+    pair = talk(says(done(How.EXITED, 0)), 0.0)
+    pair.caller.run("flannel", Path("/opt/cni/bin/flannel"), {"CNI_COMMAND": "DEL"}, b"")
+    [(kind, body)] = pair.heard
+    assert (kind, frame.numbers_of(body, 1)[0]) == (Kind.RUN, (5000,))

@@ -117,6 +117,21 @@ def test_what_a_killed_agent_left_half_done_is_cleared_by_the_del_that_follows(
     assert held.host.links() == ["br0"]
 
 
+def test_an_add_whose_plugin_hangs_takes_back_what_other_plugins_made(
+    make_node: MakeNode, gate: Gate, sandbox: MakeSandbox, control_plane: ControlPlane, kube_namespace: str
+):
+    """Its time is over then; but what the programs of the host have made, only they can take back."""
+    kubeobjects.nad(control_plane, kube_namespace, "held", {"cniVersion": "1.0.0", "type": "gate"})
+    own = {"executables": ["bridge", "host-local"]}
+    node = make_node(bin_dir=gate.folder, settings=own, agent={"requestSeconds": 2}).start()
+    one = sandbox("held")
+    error = node.call("ADD", one).error()
+    assert (error["code"], "gate ADD did not end within" in error["msg"]) == (11, True)
+    assert "could not" not in error["details"]
+    assert gate.visits() == ["ADD", "DEL"]
+    assert (node.records(), node.addresses(), node.host.links()) == ([], [], ["br0"])
+
+
 def test_settings_that_are_wrong_change_nothing_and_right_ones_count_at_once(
     make_node: MakeNode, control_plane: ControlPlane, sandbox: MakeSandbox, kube_namespace: str
 ):
