@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 MOST = 1000
 """Events that are remembered: about 1 MB at the very most. The oldest is forgotten, and said anew."""
@@ -14,6 +16,8 @@ REMEMBERED_SECONDS = 3600.0
 """As long as the API server keeps an event that nobody touches."""
 QUIET_SECONDS = 10.0
 """An event is counted up at most this often, however often the thing happens."""
+OF_A_SANDBOX: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{12,}\b")
+"""Ids of containers, whole or cut short as people do, and the UUIDs in the names of namespaces."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +48,11 @@ class Occurrence:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Equal for what is the same event: which request it was makes no difference."""
-        return (self.about.uid or str(self.about), self.kind, self.reason, self.message)
+        """Equal for what is the same event: which request it was makes no difference, nor which sandbox. The
+        kubelet makes a new one for each try, and its id stands in paths, and in what plugins say.
+        """
+        cause = OF_A_SANDBOX.sub("*", self.message)
+        return (self.about.uid or str(self.about), self.kind, self.reason, cause)
 
 
 @dataclass(kw_only=True, slots=True)

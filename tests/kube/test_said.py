@@ -53,6 +53,14 @@ def test_the_first_is_due_at_once_and_the_next_after_a_quiet_time(said: Said, cl
     assert (entry.count, entry.latest.request_id, said.seconds_until_due()) == (3, "r3", 0)
 
 
+def test_the_next_try_in_another_sandbox_is_the_same_event(said: Said):
+    for sandbox, netns in (("a3" * 32, "0b8a1f3e"), ("5e" * 32, "77aa01fc")):
+        path = f"/var/run/netns/cni-{netns}-2f4c-9a31-77aa-5d0c6b1e9f20"
+        said.note(occurrence(f"could not write sandboxes/{sandbox}@eth0.json for {path}: the disk is full"))
+    said.note(occurrence("could not write: the disk is full"))
+    assert [entry.count for entry in said.due()] == [2, 1]
+
+
 def test_after_an_hour_it_is_said_anew(said: Said, clock: Clock):
     said.note(occurrence())
     [first] = said.due()
