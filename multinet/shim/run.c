@@ -2,6 +2,7 @@
  *
  * A program is a session of its own and ends when it has ended: what it left behind may hold its pipes for
  * LINGER_MS, no longer. multinet/delegate/process.py does the same for programs that are run without a shim.
+ * Here it dies with the shim besides.
  */
 #define _GNU_SOURCE
 #include "shim.h"
@@ -9,9 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -92,31 +93,45 @@ static void close_end(int *end)
     *end = -1;
 }
 
-/* posix_spawn, with what the program gets as 0, 1 and 2. Returns an errno. */
-static int spawn(struct program *program, const int streams[3])
+/* In the child of vfork: be the program, with what it gets as 0, 1 and 2. Returns an errno, if at all. */
+static int become(struct program *program, const int streams[3], pid_t shim)
 {
     static const int defaults[] = {SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t how;
-    sigset_t none, reset;
+    const struct sigaction plain = {.sa_handler = SIG_DFL};
+    char *argv[] = {program->path, NULL};
+    sigset_t none;
     sigemptyset(&none);
-    sigemptyset(&reset);
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-        sigaddset(&reset, defaults[i]);
-    int error = posix_spawn_file_actions_init(&actions);
-    if (error != 0)
-        return error;
-    for (int i = 0; i < 3 && error == 0; i++)
-        error = posix_spawn_file_actions_adddup2(&actions, streams[i], i);
-    if (error == 0 && (error = posix_spawnattr_init(&how)) == 0) {
-        char *argv[] = {program->path, NULL};
-        posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-        posix_spawnattr_setsigdefault(&how, &reset);
-        posix_spawnattr_setsigmask(&how, &none);
-        error = posix_spawn(&program->pid, program->path, &actions, &how, argv, program->env);
-        posix_spawnattr_destroy(&how);
+        sigaction(defaults[i], &plain, NULL);
+    /* A runtime that gives up kills the shim. What that began must not go on behind the DEL that follows. */
+    if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return errno;
+    if (getppid() != shim)
+        return ESRCH;
+    for (int i = 0; i < 3; i++)
+        if (streams[i] == i ? fcntl(i, F_SETFD, 0) != 0 : dup2(streams[i], i) < 0)
+            return errno;
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(program->path, argv, program->env);
+    return errno;
+}
+
+/* The child borrows our memory until it is the program, so it can leave its errno there. Returns that. */
+static int spawn(struct program *program, const int streams[3])
+{
+    const pid_t shim = getpid();
+    volatile int error = 0;
+    pid_t pid = vfork();
+    if (pid < 0)
+        return errno;
+    if (pid == 0) {
+        error = become(program, streams, shim);
+        _exit(127);
     }
-    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0)
+        waitpid(pid, NULL, 0);
+    else
+        program->pid = pid;
     return error;
 }
 

@@ -12,8 +12,8 @@ from tests.support.wait import until
 PROGRAM = """\
 #!/bin/sh
 cat > /dev/null
-echo "$CNI_COMMAND" >> {folder}/came
 echo $$ > {folder}/pid-$CNI_CONTAINERID
+echo "$CNI_COMMAND" >> {folder}/came
 while [ -e {folder}/hold-$CNI_COMMAND ]; do sleep 0.02; done
 [ "$CNI_COMMAND" = ADD ] && echo '{{"cniVersion":"1.0.0","interfaces":[],"ips":[]}}'
 exit 0
@@ -52,6 +52,9 @@ class Gate:
         """Return when these have come, and no other."""
         until(lambda: self.visits() == list(verbs), seconds=20, what=f"{' '.join(verbs)} to reach the gate")
 
+    def pid(self, container_id: str) -> int:
+        """Of the program that was last called for that container."""
+        return int((self._private / f"pid-{container_id}").read_text())
+
     def kill(self, container_id: str) -> None:
-        """End the program that was last called for that container."""
-        os.kill(int((self._private / f"pid-{container_id}").read_text()), signal.SIGKILL)
+        os.kill(self.pid(container_id), signal.SIGKILL)

@@ -214,12 +214,15 @@ def test_a_plugin_that_is_killed_fails_the_pod_and_all_is_undone(
     held.call("DEL", one).ok()
 
 
-def test_after_shim_and_plugin_are_killed_del_clears(held: AgentNode, gate: Gate, sandbox: MakeSandbox):
+def test_a_shim_that_is_killed_takes_its_plugin_along_and_del_clears(
+    held: AgentNode, gate: Gate, sandbox: MakeSandbox
+):
     one = sandbox("held")
     call = held.begin("ADD", one)
     gate.wait_for("ADD")
     give_up(call)
-    gate.kill(one.id)
+    plugin = Path("/proc", str(gate.pid(one.id)))
+    until(lambda: not plugin.exists(), what="the plugin to die with the shim that ran it")
     until(lambda: running(held) == 0)
     # Its DEL could not be run without a shim, so it is still on record; the rest is undone.
     assert (held.records(), held.addresses()) == ([f"{one.id}@eth0.json"], [])

@@ -281,6 +281,19 @@ def test_a_signal_to_the_shim_kills_the_group_of_what_it_runs(shim: Shim, agent:
     until(lambda: all(gone(int(pid)) for pid in pids.read_text().split()))
 
 
+def test_a_shim_that_is_killed_takes_its_program_with_it(shim: Shim, agent: Agent):
+    """As a runtime does that has waited for too long; its DEL must not meet a program that still adds."""
+    running = shim.start()
+    pid = shim.folder / "pid"
+    os.mkfifo(shim.folder / "never")
+    shim.script("plugin", f"echo $$ >{pid}.new; mv {pid}.new {pid}; read -r _ <>{shim.folder}/never")
+    agent.accept().say(pack(Kind.RUN, 20_000, 1000, texts=[b"plugin", b""]))
+    until(pid.exists)
+    running.process.kill()
+    assert running.end().status == -signal.SIGKILL
+    until(lambda: gone(int(pid.read_text())))
+
+
 def test_an_ignored_end_of_children_does_not_matter(shim: Shim, agent: Agent):
     running = shim.start(prepare=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN) and None)
     file = shim.script("plugin", "echo out")
