@@ -21,6 +21,10 @@ from multinet.resolve.defaults import Configurations, Network
 from multinet.resolve.devices import Allocated, Devices
 from multinet.resolve.networks import Chooser, FindDefinition, definition
 
+MOST_NETWORKS = 128
+"""In one annotation. It has room for 15,000, whose ADD would keep a node's other pods waiting for minutes; the
+most that is known from the field are some thirty."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
@@ -84,7 +88,13 @@ def choose(pod: Pod | None, settings: Settings, find: FindDefinition, files: Con
         chosen.append(Chosen(defaults.cluster_network(settings, find, files, pod), None))
     chosen += [Chosen(network, None) for network in defaults.default_networks(settings, find, files, pod)]
     if pod is not None and (text := said.get(NETWORKS, "").strip()):
-        for one in selection.parse(text, home=pod.namespace):
+        asked = selection.parse(text, home=pod.namespace)
+        if len(asked) > MOST_NETWORKS:
+            raise SelectionError(
+                f"{NETWORKS} asks for {len(asked)} networks, a pod gets at most {MOST_NETWORKS}",
+                hint="spread them over several pods",
+            )
+        for one in asked:
             chosen.append(select(one, pod, settings, find, files))
     return chosen
 

@@ -156,6 +156,18 @@ def test_what_can_not_be_is_said_before_anything_is_made(world: World, networks:
     assert str(raised.value) == message
 
 
+def test_a_pod_can_not_hold_up_a_node_by_asking_for_thousands_of_networks(world: World) -> None:
+    assert len(world.resolve(",".join(["net-a"] * 128)).attachments) == 129
+
+    with pytest.raises(SelectionError) as raised:
+        world.resolve(",".join(["net-a"] * 129))
+
+    assert str(raised.value) == (
+        "k8s.v1.cni.cncf.io/networks asks for 129 networks, a pod gets at most 128 "
+        "(spread them over several pods)"
+    )
+
+
 def test_isolation_holds_for_every_way_to_name_a_definition(world: World) -> None:
     world.settings = {"namespaceIsolation": True}
 
