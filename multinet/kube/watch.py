@@ -223,7 +223,6 @@ class Reflector(Generic[K, V]):
         kind, one = event["type"], event["object"]
         if kind == "ERROR":
             raise of_status(one, f"go on with the watch of {self.name}")
-        self._good = True
         if kind != "BOOKMARK":
             kept = self._keep(one)
             if kept is not None and kind == "DELETED":
@@ -231,6 +230,7 @@ class Reflector(Generic[K, V]):
             elif kept is not None:
                 self._items[kept[0]] = kept[1]
         self._version = one["metadata"]["resourceVersion"]
+        self._good = True  # not before: what can't be read must not be asked for again and again at once
 
     def _regained(self) -> float:
         if self.problem:

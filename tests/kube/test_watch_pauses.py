@@ -104,3 +104,14 @@ def test_whatever_is_brought_makes_the_next_failure_a_first_one(pauses: list[flo
 
     assert max(pauses) <= 0.1
     assert said == []
+
+
+def test_what_can_not_be_read_is_not_asked_for_in_haste(pauses: list[float], said: list[str]):
+    """Each node would list everything ten times a second."""
+    bookmark = {"type": "BOOKMARK", "object": {"metadata": {}}}
+
+    script = Script("[]", events=(bookmark,))
+    after(pauses, 9, script)
+
+    assert script.asked[:4] == ["list", "watch", "list", "watch"]
+    assert pauses[8] >= 12.8
