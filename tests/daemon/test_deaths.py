@@ -278,13 +278,8 @@ def give_up(process: subprocess.Popen[bytes]) -> None:
 
 
 def running(node: AgentNode) -> float:
-    return metric(node, "multinet_requests_running")
+    return node.metric("multinet_requests_running")
 
 
 def waiting(node: AgentNode) -> float:
-    return metric(node, "multinet_queue_length")
-
-
-def metric(node: AgentNode, name: str) -> float:
-    lines = node.probe("metrics")[1].splitlines()
-    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
+    return node.metric("multinet_queue_length")

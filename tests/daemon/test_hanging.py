@@ -174,6 +174,29 @@ def test_gc_leaves_alone_whose_add_ended_while_it_ran(node: AgentNode, gate: Gat
     assert (node.records(), node.addresses()) == ([], [])
 
 
+def test_an_add_waits_while_networks_are_told_who_is_left(
+    node: AgentNode, gate: Gate, sandbox: MakeSandbox, control_plane: ControlPlane, kube_namespace: str
+):
+    """An IPAM plugin would free what it reserves meanwhile."""
+    kubeobjects.nad(control_plane, kube_namespace, "told", {"cniVersion": "1.1.0", "type": "gate"})
+    gate.open()
+    standing, late = sandbox("told"), sandbox()
+    until(lambda: node.call("ADD", standing).code == 0, what="the definition to be known")
+    gate.hold("GC")
+    collecting = gc(node, standing)
+    until(lambda: gate.visits()[-1] == "GC", seconds=20, what="GC to hang in a network")
+    call = node.begin("ADD", late)
+    until(lambda: node.metric("multinet_requests_running") == 2)
+    assert node.records() == [f"{standing.id}@eth0.json"]
+    gate.open()
+    node.end(collecting).ok()
+    node.end(call).ok()
+    for one in (standing, late):
+        node.call("CHECK", one).ok()
+        node.call("DEL", one).ok()
+    assert (node.records(), node.addresses()) == ([], [])
+
+
 def test_gcs_among_adds_take_nothing_from_anybody(node: AgentNode, gate: Gate, sandbox: MakeSandbox):
     """The list names nobody each time, as one would that is always too old."""
     gate.open()

@@ -335,3 +335,8 @@ class AgentNode:
                 data += part
         head, _, body = data.partition(b"\r\n\r\n")
         return int(head.split()[1]), body.decode()
+
+    def metric(self, name: str) -> float:
+        """The value of one that has no labels."""
+        lines = self.probe("metrics")[1].splitlines()
+        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
