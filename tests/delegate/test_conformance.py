@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from multinet.delegate.registry import installed
-from tests.delegate.conformance import IN_PROCESS, PROMISES, Promise, Subject, World
+from tests.delegate.conformance import (
+    IN_PROCESS,
+    PROMISES,
+    Promise,
+    Subject,
+    World,
+    del_is_success_when_there_is_nothing,
+)
 from tests.support.netns import Netns
 from tests.support.plugins import quick_ipv6, reference
 
@@ -41,6 +48,7 @@ SUBJECTS = {
             type="ptp", conf={"type": "ptp", "ipMasq": True, "ipMasqBackend": "nftables", "ipam": HOST_LOCAL}
         ),
         Subject(type="macvlan", conf={"type": "macvlan", "master": "up0", "ipam": HOST_LOCAL}),
+        Subject(type="host-device", conf={"type": "host-device", "device": "up1", "ipam": HOST_LOCAL}),
         Subject(type="loopback", conf={"type": "loopback"}, makes_interface=False),
         Subject(type="host-local", conf={"type": "some", "ipam": HOST_LOCAL}, makes_interface=False),
         Subject(
@@ -61,6 +69,10 @@ SUBJECTS = {
     )
 }  # fmt: skip
 
+NOT_KEPT_BY_THE_REFERENCE = {
+    ("host-device", del_is_success_when_there_is_nothing),  # D-13
+}
+
 
 @pytest.fixture
 def world(netns: Callable[..., Netns], tmp_path: Path) -> World:
@@ -76,18 +88,25 @@ def words(promise: Promise) -> str:
     return promise.__name__.replace("_", " ")
 
 
+def rows(*promises: Promise, but: Container[tuple[str, Promise]] = ()) -> list[Any]:
+    return [
+        pytest.param(subject, promise, id=f"{type_}-{words(promise)}")
+        for type_, subject in SUBJECTS.items()
+        for promise in promises
+        if (type_, promise) not in but
+    ]
+
+
 def test_no_installed_delegate_is_left_out():
     assert set(installed()) == set(SUBJECTS)
 
 
-@pytest.mark.parametrize("promise", PROMISES + IN_PROCESS, ids=words)
-@pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS.keys())
+@pytest.mark.parametrize(("subject", "promise"), rows(*PROMISES, *IN_PROCESS))
 def test_an_installed_delegate_keeps_the_promise(subject: Subject, promise: Promise, world: World):
     promise(subject, world)
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("promise", PROMISES, ids=words)
-@pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS.keys())
+@pytest.mark.parametrize(("subject", "promise"), rows(*PROMISES, but=NOT_KEPT_BY_THE_REFERENCE))
 def test_an_executable_keeps_the_promise(subject: Subject, promise: Promise, world: World, peers: Path):
     promise(replace(subject, by=reference(peers)), world)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from tests.equality.difference import ABSENT, ANYTHING, WHATEVER, Difference, kept
 from tests.equality.differences_chained import CLEARED_UP_CHAINED, DIFFERENCES_CHAINED
+from tests.equality.differences_devices import CLEARED_UP_DEVICES, DIFFERENCES_DEVICES
 
 BEFORE_0_3 = tuple(
     f"{type_}-{which}" for type_ in ("bridge", "ptp") for which in ("version-0.[12].0", "no-version")
@@ -263,6 +264,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         cases=("bridge-refuses-type-of-netns",),
     ),
     *DIFFERENCES_CHAINED,
+    *DIFFERENCES_DEVICES,
 )
 
 EARLY = "what is wrong in a configuration is found before anything is made"
@@ -291,6 +293,7 @@ CLEARED_UP: Mapping[str, str] = {
     "macvlan-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",
     "loopback-refuses-other-address": LATE,
     **CLEARED_UP_CHAINED,
+    **CLEARED_UP_DEVICES,
 }
 """Cases in which the reference leaves something behind when it refuses an ADD, and ours nothing: there,
 ours is compared with what was before, and not with the reference. The DEL that follows is compared as

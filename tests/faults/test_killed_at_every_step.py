@@ -64,6 +64,7 @@ CASES = {
     "bridge without addresses": Case(first={"type": "bridge", "bridge": "br0", "promiscMode": True}),
     "ptp": Case(first={"type": "ptp", "ipMasq": True, "ipMasqBackend": "nftables", "ipam": DUAL}),
     "macvlan": Case(first={"type": "macvlan", "master": "up0", "ipam": host_local("10.90.0.0/24")}),
+    "host-device": Case(first={"type": "host-device", "device": "up1", "ipam": DUAL}),
     "loopback": Case(first={"type": "loopback"}),
     "tuning": Case(
         first={
