@@ -29,6 +29,9 @@ def pod_of(request: Request, node: Node) -> Pod | None:
     if not namespace or not name:
         missing = "K8S_POD_NAMESPACE" if not namespace else "K8S_POD_NAME"
         raise BadEnvironment(f"CNI_ARGS names a pod without {missing}", hint="the runtime must give both")
+    for key, value in ("NAMESPACE", namespace), ("NAME", name):
+        if "/" in value or value in (".", ".."):  # a step in a path of the API server's, which unquotes first
+            raise BadEnvironment(f"K8S_POD_{key} of CNI_ARGS is no pod's: {value}")
     uid = request.args.get("K8S_POD_UID")
     annotations = annotations_of(request)
     if annotations is None:
