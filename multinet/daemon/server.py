@@ -198,10 +198,15 @@ class Server:
         looked = time.monotonic()
         while not self._stopping:
             for fd, _ in self._epoll.poll(TICK_SECONDS):
-                if fd == self._listener.fileno():
-                    self._accept()
-                elif (connection := self._connections.get(fd)) is not None:
-                    self._hear(connection)
+                try:
+                    if fd == self._listener.fileno():
+                        self._accept()
+                    elif (connection := self._connections.get(fd)) is not None:
+                        self._hear(connection)
+                except Exception as error:  # a defect; the thread lives on for the others
+                    log.warn("a caller could not be heard", error=repr(error))
+                    if (connection := self._connections.get(fd)) is not None and connection.job is None:
+                        self._forget(connection)
             if time.monotonic() - looked >= TICK_SECONDS:
                 looked = time.monotonic()
                 self._look_for_the_late(looked)
@@ -231,8 +236,13 @@ class Server:
                 accepted.close()
                 continue
             accepted.setblocking(False)
+            try:
+                self._epoll.register(accepted.fileno(), READ)
+            except OSError as error:  # the kernel has no memory, or no watch left (fs.epoll.max_user_watches)
+                log.warn("could not listen to a caller", pid=pid, error=error.strerror)
+                accepted.close()
+                continue
             self._connections[accepted.fileno()] = Connection(socket=accepted, pid=pid)
-            self._epoll.register(accepted.fileno(), READ)
 
     def _hear(self, connection: Connection) -> None:
         """Take in what has come; queue the call once it is whole."""

@@ -397,6 +397,22 @@ def test_a_worker_outlives_a_defect(tmp_path: Path):
     assert one.stop(5)
 
 
+def test_the_reader_outlives_a_defect(serving: Callable[..., Under], monkeypatch: pytest.MonkeyPatch):
+    """Without it nobody would be heard any more, and every pod of the node would wait."""
+    under = serving()
+
+    def defect(connection: server.Connection) -> bool:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken, under.shim() as first:
+        broken.setattr(server, "take_in", defect)
+        first.socket.sendall(b"m")
+        with pytest.raises(ConnectionResetError):
+            first.hear()
+    with under.shim().call("ADD", "c1") as shim:
+        assert shim.answer()[0] == 0
+
+
 @contextmanager
 def no_more_files() -> Iterator[None]:
     """Nothing can be opened in this process."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.daemon.conftest import MakeNode, MakeSandbox
+from tests.support.controlplane import ControlPlane
 from tests.support.node import AgentNode
 from tests.support.wait import until
 
@@ -119,3 +120,21 @@ def test_an_agent_whose_socket_was_taken_away_wants_to_be_started_anew(make_node
     assert node.stop() == 0
     node.start()
     assert node.probe("livez") == (200, "ok\n")
+
+
+@pytest.mark.kernel
+@pytest.mark.peer
+@pytest.mark.cluster
+def test_an_account_without_rights_is_told_by_readiness_and_plain_pods_start(
+    make_node: MakeNode, sandbox: MakeSandbox, control_plane: ControlPlane
+):
+    node = make_node(agent={"kubeconfig": str(control_plane.kubeconfig("nobody"))}).start(ready=False)
+    why = (
+        "cluster: the cluster's pods and definitions are not known yet: the API server refused to list pods: "
+        'pods is forbidden: User "nobody" cannot list resource "pods" in API group "" at the cluster scope (403) '
+        "(the agent's service account needs the rules of the ClusterRole multinet)\n"
+    )
+    until(lambda: node.probe("readyz") == (503, why), seconds=20)
+    one = sandbox()
+    node.call("ADD", one).ok()
+    node.call("DEL", one).ok()
