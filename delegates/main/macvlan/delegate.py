@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from functools import partial
 from typing import ClassVar
 
@@ -11,11 +12,14 @@ from multinet.cni.netconf import NetConf
 from multinet.cni.types import Interface, Result
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
-from multinet.errors import CheckFailed
+from multinet.errors import CheckFailed, KernelError
 from multinet.kernel import links, stacked, verify
 from multinet.kernel.configure import configure_interface
 from multinet.kernel.masters import check_mtu, find_master
 from multinet.kernel.namespace import Namespace
+
+ALONE = "see whether another container has this master in passthru mode, which serves one alone"
+"""What the kernel says nothing about when it refuses a second link."""
 
 
 class Macvlan(Delegate[MacvlanConf]):
@@ -29,17 +33,22 @@ class Macvlan(Delegate[MacvlanConf]):
         home = home_of(call)
         master = find_master(home, conf.master)
         check_mtu(conf.mtu, master)
-        made = stacked.create_macvlan(
-            home,
-            pod,
-            call.ifname,
-            master=master,
-            mode=conf.mode,
-            mtu=conf.mtu,
-            mac=conf.mac,
-            bcqueuelen=conf.bcqueuelen,
-            group=call.group,
-        )
+        try:
+            made = stacked.create_macvlan(
+                home,
+                pod,
+                call.ifname,
+                master=master,
+                mode=conf.mode,
+                mtu=conf.mtu,
+                mac=conf.mac,
+                bcqueuelen=conf.bcqueuelen,
+                group=call.group,
+            )
+        except KernelError as error:
+            if error.errno == errno.EINVAL:
+                error.hint = ALONE
+            raise
         undo.push(f"remove {call.ifname}", partial(links.remove, pod.rtnl, call.ifname))
         result = Result(
             interfaces=(Interface(name=call.ifname, mac=made.mac, sandbox=call.netns),), dns=call.dns

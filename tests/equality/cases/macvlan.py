@@ -77,6 +77,42 @@ CASES: tuple[Case, ...] = (
         pod=f"{MASTER}; ip addr add 10.200.0.2/24 dev up0; ip route add default via 10.200.0.1",
         steps=life(ifname="net1"),
     ),
+    *(
+        Case(
+            name=f"macvlan-link-in-container-{mode}",
+            conf=macvlan(mode=mode, linkInContainer=True, ipam=V4),
+            pod=MASTER,
+            steps=life(ifname="net1"),
+        )
+        for mode in ("private", "vepa", "passthru")
+    ),
+    Case(
+        name="macvlan-passthru-mac",
+        conf=macvlan(mode="passthru", mac=MAC, ipam=V4),
+        host=MASTER,
+    ),
+    Case(
+        name="macvlan-passthru-is-alone",
+        conf=macvlan(mode="passthru"),
+        host=MASTER,
+        containers=("c1", "c2"),
+        steps=(add(), add(container="c2"), check(), delete(), *life(container="c2")),
+        fails=(2,),
+    ),
+    Case(
+        name="macvlan-two-queues",
+        conf=macvlan(bcqueuelen=77),
+        host=MASTER,
+        containers=("c1", "c2"),
+        steps=(add(), add(container="c2", conf=macvlan(bcqueuelen=2000)), delete(), delete(container="c2")),
+    ),
+    Case(
+        name="macvlan-master-gone",
+        conf=macvlan(ipam=V4),
+        host=MASTER,
+        pod="ip link add up0 type veth peer name up1",
+        steps=(add(), delete(conf=conf("macvlan", master="up7", ipam=V4))),
+    ),
     Case(
         name="macvlan-routes",
         conf=macvlan(
