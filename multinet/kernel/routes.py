@@ -13,7 +13,7 @@ from multinet.errors import NotFound
 from multinet.kernel import attributes, links
 from multinet.kernel.attributes import nested, raw, u32
 from multinet.kernel.links import Which
-from multinet.kernel.rtnl import F_CREATE, F_REPLACE, Message, Rtnl
+from multinet.kernel.rtnl import F_APPEND, F_CREATE, F_REPLACE, Message, Rtnl
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS = 1, 4, 5, 6, 7, 8
@@ -21,7 +21,7 @@ RTA_MULTIPATH, RTA_TABLE, RTA_VIA = 9, 15, 18
 RTAX_MTU, RTAX_ADVMSS = 2, 8
 RTN_UNICAST = 1
 RTPROT_BOOT = 3
-MAIN, LOCAL = 254, 255
+DEFAULT, MAIN, LOCAL = 253, 254, 255
 """Tables."""
 UNIVERSE, LINK, HOST, NOWHERE = 0, 253, 254, 255
 """Scopes. NOWHERE, when deleting, means any."""
@@ -30,6 +30,7 @@ FAMILIES = {4: 2, 6: 10}  # AF_INET, AF_INET6
 _RTMSG = Struct("=BBBBBBBBI")
 _HOP = Struct("=HBBi")
 _U32 = Struct("=I")
+_FAMILY = Struct("=H")
 _rtmsg = _RTMSG.pack
 _ZERO = b"\0\0\0\0"
 
@@ -138,15 +139,39 @@ def add(
             0,
         ),
         raw(RTA_DST, dst.ip.packed),
-        *_where(gw, index, src, priority, table),
+        *_where(dst, gw, index, src, priority, table),
+        *_metrics(mtu, advmss),
     ]
-    metrics = [u32(kind, value) for kind, value in ((RTAX_MTU, mtu), (RTAX_ADVMSS, advmss)) if value]
-    if metrics:
-        parts.append(nested(RTA_METRICS, *metrics))
     via = f" via {gw}" if gw else ""
     dev = f" dev {links.named(oif)}" if index else ""
     doing = f"add route to {dst}{via}{dev}"
     flags = F_CREATE | F_REPLACE if replace else F_CREATE
+    return Message(doing=doing, type=RTM_NEWROUTE, flags=flags, body=b"".join(parts))
+
+
+def again(entry: RouteEntry, *, table: int, replace: bool = False) -> Message:
+    """The same route (not a multipath one) in ``table``, behind others to the same destination with the same
+    priority. With ``replace`` it takes the place of one of them, which for IPv6 may be another link's.
+    """
+    header = _rtmsg(
+        FAMILIES[entry.dst.version],
+        entry.dst.network.prefixlen,
+        0,
+        0,
+        table if table < 256 else 0,
+        entry.protocol,
+        entry.scope,
+        entry.type,
+        0,
+    )
+    parts = [
+        header,
+        raw(RTA_DST, entry.dst.ip.packed),
+        *_where(entry.dst, entry.gw, entry.oif, entry.src, entry.priority, table),
+        *_metrics(entry.mtu, entry.advmss),
+    ]
+    doing = f"put the route to {entry.dst} into table {table}"
+    flags = F_CREATE | (F_REPLACE if replace else F_APPEND)
     return Message(doing=doing, type=RTM_NEWROUTE, flags=flags, body=b"".join(parts))
 
 
@@ -163,17 +188,19 @@ def delete(entry: RouteEntry) -> Message:
         entry.type,
         0,
     )
-    where = _where(entry.gw, entry.oif, entry.src, entry.priority, entry.table)
+    where = _where(entry.dst, entry.gw, entry.oif, entry.src, entry.priority, entry.table)
     body = b"".join((header, raw(RTA_DST, entry.dst.network.network_address.packed), *where))
     via = f" via {entry.gw}" if entry.gw else ""
     return Message(doing=f"delete route to {entry.dst}{via}", type=RTM_DELROUTE, body=body)
 
 
-def _where(gw: IP | None, oif: int, src: IP | None, priority: int, table: int) -> list[bytes]:
+def _where(dst: CIDR, gw: IP | None, oif: int, src: IP | None, priority: int, table: int) -> list[bytes]:
     found = []
     if src is not None:
         found.append(raw(RTA_PREFSRC, src.packed))
-    if gw is not None:
+    if gw is not None and gw.version != dst.version:
+        found.append(raw(RTA_VIA, _FAMILY.pack(FAMILIES[gw.version]) + gw.packed))
+    elif gw is not None:
         found.append(raw(RTA_GATEWAY, gw.packed))
     if table >= 256:
         found.append(u32(RTA_TABLE, table))
@@ -182,6 +209,11 @@ def _where(gw: IP | None, oif: int, src: IP | None, priority: int, table: int) -
     if oif:
         found.append(u32(RTA_OIF, oif))
     return found
+
+
+def _metrics(mtu: int, advmss: int) -> list[bytes]:
+    found = [u32(kind, value) for kind, value in ((RTAX_MTU, mtu), (RTAX_ADVMSS, advmss)) if value]
+    return [nested(RTA_METRICS, *found)] if found else []
 
 
 def dump(

@@ -60,10 +60,32 @@ DIFFERENCES_CHAINED: tuple[Difference, ...] = (
         cases=("tuning-refuses-mac", "tuning-refuses-multicast-mac"),
         verbs=("DEL",),
     ),
+    # --- sbr ---
+    *kept(
+        "D-13: DEL is content when the namespace is gone",
+        ("exit", 1, 0),
+        cases=("sbr-delete-netns-gone",),
+        verbs=("DEL",),
+    ),
+    *kept(
+        "DEL empties the tables of the rules that it removes",
+        ("c1 / route / 10? unicast *", ANYTHING, ABSENT),
+        cases=("sbr-*",),
+        seen="sbr-plain",
+        verbs=("DEL",),
+    ),
+    *kept(
+        "... and puts the routes back, but for default routes",
+        ("c1 / route / main unicast *", ABSENT, ANYTHING),
+        cases=("sbr-*",),
+        seen="sbr-plain",
+        verbs=("DEL",),
+    ),
 )
 
 CLEARED_UP_CHAINED: Mapping[str, str] = {
     "tuning-refuses-mac": "a MAC that is none is found before a file is made",
     "tuning-refuses-multicast-mac": "a MAC that no interface can have is found before a file is made",
     "tuning-refuses-small-mtu": "a refused ADD takes back what it changed",
+    "sbr-refuses-gateway-elsewhere": "a refused ADD takes back what it changed",
 }

@@ -66,6 +66,15 @@ CASES = {
     "macvlan": Case(first={"type": "macvlan", "master": "up0", "ipam": host_local("10.90.0.0/24")}),
     "host-device": Case(first={"type": "host-device", "device": "up1", "ipam": DUAL}),
     "loopback": Case(first={"type": "loopback"}),
+    "sbr": Case(
+        first=PLAIN,
+        further={
+            "net-a": {
+                "plugins": [{**PLAIN, "bridge": "br1", "isGateway": True, "ipam": DUAL}, {"type": "sbr"}]
+            }
+        },
+        selections=[{"name": "net-a"}],
+    ),
     "tuning": Case(
         first={
             "plugins": [

@@ -6,12 +6,14 @@ from ipaddress import ip_address, ip_interface
 from typing import Any
 
 import pytest
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from multinet.kernel import addresses, links, routes, stacked
+from multinet.kernel import addresses, links, routes, rules, stacked
 from multinet.kernel.rtnl import Message
+from multinet.kernel.rules import Rule
 
 AF_BRIDGE = 7
 NESTED = 0x8000
@@ -244,6 +246,43 @@ ROUTES: dict[str, tuple[Message, bytes]] = {
         routes.add(ip_interface("10.9.0.0/16"), oif=4, table=0),
         route(("RTA_DST", "10.9.0.0"), ("RTA_OIF", 4), dst_len=16),
     ),
+    "over a gateway of the other family": (
+        routes.add(ip_interface("10.9.0.0/16"), gw=ip_address("fd00::1"), oif=4),
+        route(
+            ("RTA_DST", "10.9.0.0"),
+            ("RTA_VIA", {"family": 10, "addr": "fd00::1"}),
+            ("RTA_OIF", 4),
+            dst_len=16,
+        ),
+    ),
+    "again in another table": (
+        routes.again(
+            routes.RouteEntry(
+                dst=ip_interface("10.9.0.0/16"),
+                gw=ip_address("10.1.2.1"),
+                oif=4,
+                src=ip_address("10.1.2.3"),
+                priority=50,
+                scope=0,
+                protocol=2,
+                type=1,
+                mtu=1300,
+            ),
+            table=1000,
+        ),
+        route(
+            ("RTA_DST", "10.9.0.0"),
+            ("RTA_PREFSRC", "10.1.2.3"),
+            ("RTA_GATEWAY", "10.1.2.1"),
+            ("RTA_TABLE", 1000),
+            ("RTA_PRIORITY", 50),
+            ("RTA_OIF", 4),
+            ("RTA_METRICS", {"attrs": [("RTAX_MTU", 1300)]}),
+            dst_len=16,
+            table=0,
+            proto=2,
+        ),
+    ),
     "deleted": (
         routes.delete(
             routes.RouteEntry(
@@ -262,9 +301,43 @@ ROUTES: dict[str, tuple[Message, bytes]] = {
     ),
 }
 
+RULES: dict[str, tuple[Message, bytes]] = {
+    "of an IPv4 source": (
+        rules.add(ip_address("10.1.2.3"), 100),
+        encoded(fibmsg, [("FRA_SRC", "10.1.2.3")], family=2, src_len=32, table=100, action=1),
+    ),
+    "of an IPv6 source for a large table": (
+        rules.add(ip_address("fd00::3"), 1000),
+        encoded(
+            fibmsg, [("FRA_SRC", "fd00::3"), ("FRA_TABLE", 1000)], family=10, src_len=128, table=0, action=1
+        ),
+    ),
+    "deleted": (
+        rules.delete(Rule(version=4, src=ip_interface("10.1.2.3/32"), table=100, priority=32765)),
+        encoded(
+            fibmsg,
+            [("FRA_SRC", "10.1.2.3"), ("FRA_PRIORITY", 32765)],
+            family=2,
+            src_len=32,
+            table=100,
+            action=1,
+        ),
+    ),
+    "of all sources deleted": (
+        rules.delete(Rule(version=6, src=None, table=7, priority=9)),
+        encoded(fibmsg, [("FRA_PRIORITY", 9)], family=10, table=7, action=1),
+    ),
+}
+
 ALL = {
     f"{title}: {name}": pair
-    for title, table in (("link", LINKS), ("VLAN", VLANS), ("address", ADDRESSES), ("route", ROUTES))
+    for title, table in (
+        ("link", LINKS),
+        ("VLAN", VLANS),
+        ("address", ADDRESSES),
+        ("route", ROUTES),
+        ("rule", RULES),
+    )
     for name, pair in table.items()
 }
 
@@ -282,6 +355,17 @@ FLAGS = {
     "an address is made, never changed": (addresses.add(3, ip_interface("10.1.2.3/24")), 20, 0x600),
     "an address is deleted": (addresses.delete(3, ip_interface("10.1.2.3/24")), 21, 0),
     "a route is made, also beside another": (routes.add(ip_interface("10.9.0.0/16"), oif=4), 24, 0x400),
+    "a route is put again behind others": (
+        routes.again(routes.RouteEntry(dst=ip_interface("10.9.0.0/16"), oif=4), table=254),
+        24,
+        0xC00,
+    ),
+    "a route is put again in another's place": (
+        routes.again(routes.RouteEntry(dst=ip_interface("10.9.0.0/16"), oif=4), table=254, replace=True),
+        24,
+        0x500,
+    ),
+    "a rule is made, never changed": (rules.add(ip_address("10.1.2.3"), 100), 32, 0x600),
     "a route is replaced": (routes.add(ip_interface("10.9.0.0/16"), oif=4, replace=True), 24, 0x500),
 }
 

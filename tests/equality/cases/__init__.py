@@ -12,6 +12,7 @@ from tests.equality.cases import (
     loopback,
     macvlan,
     ptp,
+    sbr,
     static,
     tuning,
     versions,
@@ -29,6 +30,7 @@ CASES: tuple[Case, ...] = (
     *host_local.CASES,
     *static.CASES,
     *tuning.CASES,
+    *sbr.CASES,
     *versions.CASES,
     *failures.CASES,
 )
