@@ -22,13 +22,12 @@ from multinet import log
 from multinet.cni import answer
 from multinet.daemon import frame
 from multinet.daemon.caller import Caller, close_all
-from multinet.daemon.frame import Call, Kind
+from multinet.daemon.frame import META_NAMES, Call, Kind
 from multinet.daemon.lanes import Drop, Job, Lanes
+from multinet.daemon.listening import BACKLOG, listen
 from multinet.deadline import Deadline
 from multinet.errors import IOFailure, MultinetError, TryAgain
 
-BACKLOG: Final = 4096
-"""Connections that the kernel holds before we accept them (net.core.somaxconn may allow fewer)."""
 CALL_SECONDS: Final = 10.0
 """How long a call may take to come in whole."""
 TICK_SECONDS: Final = 0.5
@@ -374,10 +373,6 @@ def called_by_plugin(call: Call) -> bool:
     return call.name not in META_NAMES
 
 
-META_NAMES: Final = frozenset({"multinet", "multus", "multus-shim"})
-"""What the meta plugin is called by; the others are those of configurations that it takes over."""
-
-
 def refusal(why: Drop, limits: Limits) -> MultinetError:
     words = {
         Drop.FULL: f"{limits.queue} calls are waiting already",
@@ -387,23 +382,3 @@ def refusal(why: Drop, limits: Limits) -> MultinetError:
         f"the multinet agent has too much to do: {words[why]}",
         hint="the runtime will try again; look for a plugin that hangs (multinet_request_seconds, the agent's log)",
     )
-
-
-def listen(path: Path) -> socket.socket:
-    """A listening socket at ``path``, for root only; what was there before is replaced by renaming."""
-    making = path.with_name(f".{path.name}.{os.getpid()}")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        making.unlink(missing_ok=True)
-        listener.bind(str(making))
-        making.chmod(0o600)
-        listener.listen(BACKLOG)
-        making.rename(path)
-    except OSError as error:
-        listener.close()
-        raise IOFailure(
-            f"could not listen on {path}: {error.strerror or error}",
-            hint="the setting 'agent.socket' names it",
-        ) from error
-    return listener

@@ -1,6 +1,7 @@
 """node      an agent and a runtime's shim on a host of their own, with the real API server behind them; started
 make_node  the same, not started, with settings of one's own
 sandbox    makes a container of a new pod: its namespace, and its pod at the API server
+serving    makes a server of the agent's socket alone, with limits of one's own
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import itertools
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.daemon.serving import LIMITS, Under
 from tests.support import kubeobjects
 from tests.support.controlplane import ControlPlane
 from tests.support.netns import Netns
@@ -78,3 +81,19 @@ def sandbox(netns: Callable[..., Netns], control_plane: ControlPlane, kube_names
         return Sandbox(id=f"container-{number}", netns=netns(f"pod{number}").path, pod=pod)
 
     return make
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Callable[..., Under]]:
+    made: list[Under] = []
+
+    def serve(**limits: float) -> Under:
+        under = Under(tmp_path / "agent.sock", replace(LIMITS, **limits))
+        under.server.start()
+        made.append(under)
+        return under
+
+    yield serve
+    for under in made:
+        under.work.go_on.set()
+        assert under.server.stop(10)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -137,3 +139,30 @@ def test_a_failure_is_told_to_the_runtime_the_log_and_the_pod_with_one_id(
     assert [(event["type"], event["reason"]) for event in told] == [("Warning", "FailedNetworks")]
     assert request in told[0]["message"]
     assert error["msg"] in told[0]["message"]
+
+
+@pytest.mark.parametrize("type_", ["multinet", "multus", "multus-shim"])
+def test_a_network_whose_plugin_is_the_meta_plugin_is_refused_before_it_calls_itself(
+    make_node: MakeNode,
+    sandbox: MakeSandbox,
+    control_plane: ControlPlane,
+    kube_namespace: str,
+    tmp_path: Path,
+    peers: Path,
+    type_: str,
+):
+    """Though one of that name is among the host's plugins: it would wait for the sandbox that waits for it."""
+    programs = shutil.copytree(peers, tmp_path / "bin")
+    node = make_node(bin_dir=programs)
+    shutil.copy(node.shim, programs / type_)
+    kubeobjects.nad(control_plane, kube_namespace, "self", {"cniVersion": "1.0.0", "type": type_})
+    node.start()
+    one = sandbox("self")
+    error = node.call("ADD", one).error()
+    assert (error["code"], error["msg"]) == (
+        7,
+        f"{kube_namespace}/self[{type_}]: {type_} is a meta plugin, which calls the plugins of networks and is "
+        "none itself",
+    )
+    assert (node.records(), node.addresses()) == ([], [])
+    node.call("DEL", one).ok()
