@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from multinet.errors import Exists
 from multinet.kernel import links
-from multinet.kernel.attributes import nested, text, u32
+from multinet.kernel.attributes import nested, text, u16, u32
 from multinet.kernel.link import (
     IFLA_IFNAME,
     IFLA_LINK,
@@ -21,6 +21,7 @@ from multinet.kernel.link import (
     MACVLAN_BC_QUEUE_LEN,
     MACVLAN_MODE,
     MACVLAN_MODES,
+    VLAN_ID,
     Link,
 )
 from multinet.kernel.names import random_veth
@@ -53,6 +54,24 @@ def create_macvlan(
             bcqueuelen=bcqueuelen,
             group=group,
         )
+
+    return _create(home, target, name, make)
+
+
+def create_vlan(
+    home: Namespace,
+    target: Namespace,
+    name: str,
+    *,
+    master: Link,
+    vlan_id: int,
+    mtu: int = 0,
+    group: int = 0,
+) -> Link:
+    """The same, of a VLAN: it has its master's MAC."""
+
+    def make(name: str) -> Message:
+        return make_vlan(name, master.index, target_ns_fd=target.fd, vlan_id=vlan_id, mtu=mtu, group=group)
 
     return _create(home, target, name, make)
 
@@ -95,6 +114,14 @@ def make_macvlan(
         data.append(u32(MACVLAN_BC_QUEUE_LEN, bcqueuelen))
     settings = links.common(mtu=mtu, mac=mac, group=group)
     return _make("macvlan", name, master, target_ns_fd, settings, *data)
+
+
+def make_vlan(
+    name: str, master: int, *, target_ns_fd: int, vlan_id: int, mtu: int = 0, group: int = 0
+) -> Message:
+    """What ``master`` sends and gets with that tag, in the namespace of ``target_ns_fd``."""
+    settings = links.common(mtu=mtu, group=group)
+    return _make("vlan", name, master, target_ns_fd, settings, u16(VLAN_ID, vlan_id))
 
 
 def _make(

@@ -35,6 +35,26 @@ def container_link(ns: Namespace, ifname: str) -> Link:
     return link
 
 
+def stands_on(link: Link, kind: str, master: Link) -> None:
+    """The container's link is of that kind, and a link of ``master``'s."""
+    of_kind(link, kind)
+    if link.parent != master.index:
+        raise CheckFailed(f"Container interface {link.name} does not stand on {master.name}")
+
+
+def of_kind(link: Link, kind: str) -> None:
+    if link.kind != kind:
+        raise CheckFailed(
+            f"Container interface {link.name} not of type {kind}", hint=f"it is a {link.kind or 'device'}"
+        )
+
+
+def mac(link: Link, told: Interface) -> None:
+    """The container's link has the MAC that ADD answered."""
+    if told.mac and told.mac.lower() != link.mac:
+        raise CheckFailed(f"Interface {link.name} Mac {told.mac} doesn't match container Mac: {link.mac}")
+
+
 def addresses(ns: Namespace, ifname: str, result: Result) -> None:
     """Every address of the result is on the link, whatever interface it names, and its subnet is routed."""
     if not result.ips:

@@ -41,6 +41,8 @@ class Subject:
     """Does it make CNI_IFNAME? (Not so IPAM, and not loopback.)"""
     chained: bool = False
     """Does it change what a plugin before it has made?"""
+    uml: bool = False
+    """Does it need a kernel with more than the least of our machines has?"""
     sees_absence: bool = True
     """Can its CHECK tell that there was no ADD?"""
     versions: tuple[str, ...] = SUPPORTED

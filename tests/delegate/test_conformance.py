@@ -17,6 +17,7 @@ from tests.delegate.conformance import (
     Subject,
     World,
     add_answers_in_the_version_it_was_asked_in,
+    an_interface_that_is_there_is_nobodys_to_take,
     check_sees_that_there_was_no_add,
     del_is_success_when_there_is_nothing,
     del_takes_back_what_add_made,
@@ -51,6 +52,9 @@ SUBJECTS = {
             type="ptp", conf={"type": "ptp", "ipMasq": True, "ipMasqBackend": "nftables", "ipam": HOST_LOCAL}
         ),
         Subject(type="macvlan", conf={"type": "macvlan", "master": "up0", "ipam": HOST_LOCAL}),
+        Subject(
+            type="vlan", conf={"type": "vlan", "master": "up0", "vlanId": 7, "ipam": HOST_LOCAL}, uml=True
+        ),
         Subject(type="host-device", conf={"type": "host-device", "device": "up1", "ipam": HOST_LOCAL}),
         Subject(type="loopback", conf={"type": "loopback"}, makes_interface=False),
         Subject(type="host-local", conf={"type": "some", "ipam": HOST_LOCAL}, makes_interface=False),
@@ -79,6 +83,7 @@ NOT_KEPT_BY_THE_REFERENCE = {
     ("sbr", del_is_success_when_there_is_nothing),
     ("sbr", check_sees_that_there_was_no_add),  # it looks at nothing
     ("host-device", del_is_success_when_there_is_nothing),  # D-13
+    ("vlan", an_interface_that_is_there_is_nobodys_to_take),  # it leaves its link under a random name
 }
 
 
@@ -98,7 +103,12 @@ def words(promise: Promise) -> str:
 
 def rows(*promises: Promise, but: Container[tuple[str, Promise]] = ()) -> list[Any]:
     return [
-        pytest.param(subject, promise, id=f"{type_}-{words(promise)}")
+        pytest.param(
+            subject,
+            promise,
+            id=f"{type_}-{words(promise)}",
+            marks=[pytest.mark.uml] if subject.uml else [],
+        )
         for type_, subject in SUBJECTS.items()
         for promise in promises
         if (type_, promise) not in but

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from tests.equality.difference import ABSENT, ANYTHING, WHATEVER, Difference, kept
 from tests.equality.differences_chained import CLEARED_UP_CHAINED, DIFFERENCES_CHAINED
 from tests.equality.differences_devices import CLEARED_UP_DEVICES, DIFFERENCES_DEVICES
+from tests.equality.differences_stacked import CLEARED_UP_STACKED, DIFFERENCES_STACKED
 
 BEFORE_0_3 = tuple(
     f"{type_}-{which}" for type_ in ("bridge", "ptp") for which in ("version-0.[12].0", "no-version")
@@ -264,6 +265,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         cases=("bridge-refuses-type-of-netns",),
     ),
     *DIFFERENCES_CHAINED,
+    *DIFFERENCES_STACKED,
     *DIFFERENCES_DEVICES,
 )
 
@@ -293,6 +295,7 @@ CLEARED_UP: Mapping[str, str] = {
     "macvlan-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",
     "loopback-refuses-other-address": LATE,
     **CLEARED_UP_CHAINED,
+    **CLEARED_UP_STACKED,
     **CLEARED_UP_DEVICES,
 }
 """Cases in which the reference leaves something behind when it refuses an ADD, and ours nothing: there,

@@ -115,7 +115,7 @@ def warm() -> None:
         from multinet.delegate.serve import serve as ours
     except ImportError:
         return
-    for type_ in ("bridge", "ptp", "macvlan", "loopback", "host-local", "static", "sbr", "tuning"):
+    for type_ in ("bridge", "ptp", "macvlan", "vlan", "loopback", "host-local", "static", "sbr", "tuning"):
         ours(type_, {"CNI_COMMAND": "VERSION"}, b"")
 
 

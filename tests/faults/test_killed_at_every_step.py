@@ -32,6 +32,8 @@ class Case:
     first: dict[str, Any]
     further: dict[str, dict[str, Any]] = field(default_factory=dict)
     selections: list[dict[str, Any]] = field(default_factory=list)
+    uml: bool = False
+    """Does it need a kernel with more than the least of our machines has?"""
 
 
 def host_local(subnet: str, **more: Any) -> dict[str, Any]:
@@ -44,6 +46,7 @@ DUAL = {
     "dataDir": "DATA",
 }
 PLAIN = {"type": "bridge", "bridge": "br0", "ipam": host_local("10.90.0.0/24")}
+FIXED = {"type": "static", "addresses": [{"address": "10.90.0.7/24"}]}
 
 CASES = {
     "bridge as gateway, dual stack": Case(
@@ -64,6 +67,7 @@ CASES = {
     "bridge without addresses": Case(first={"type": "bridge", "bridge": "br0", "promiscMode": True}),
     "ptp": Case(first={"type": "ptp", "ipMasq": True, "ipMasqBackend": "nftables", "ipam": DUAL}),
     "macvlan": Case(first={"type": "macvlan", "master": "up0", "ipam": host_local("10.90.0.0/24")}),
+    "vlan": Case(first={"type": "vlan", "master": "up0", "vlanId": 7, "ipam": FIXED}, uml=True),
     "host-device": Case(first={"type": "host-device", "device": "up1", "ipam": DUAL}),
     "loopback": Case(first={"type": "loopback"}),
     "sbr": Case(
@@ -192,7 +196,12 @@ def write_definition(folder: Path, name: str, conf: Mapping[str, Any]) -> None:
     (folder / "cluster" / f"{name}.json").write_text(json.dumps(definition))
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+@pytest.fixture(
+    params=[
+        pytest.param(case, id=name, marks=[pytest.mark.uml] if case.uml else [])
+        for name, case in CASES.items()
+    ]
+)
 def case(request: pytest.FixtureRequest) -> Case:
     wanted: Case = request.param
     return wanted

@@ -110,6 +110,20 @@ LINKS: dict[str, tuple[Message, bytes]] = {
             ],
         ),
     ),
+    "a VLAN": (
+        stacked.make_vlan("net1", 4, target_ns_fd=9, vlan_id=4094, mtu=1400, group=7),
+        encoded(
+            ifinfmsg,
+            [
+                ("IFLA_LINK", 4),
+                ("IFLA_NET_NS_FD", 9),
+                ("IFLA_IFNAME", "net1"),
+                ("IFLA_MTU", 1400),
+                ("IFLA_GROUP", 7),
+                link_info("vlan", ("IFLA_VLAN_ID", 4094)),
+            ],
+        ),
+    ),
     "up": (links.set_up(5), encoded(ifinfmsg, index=5, flags=1, change=1)),
     "down": (links.set_down(5), encoded(ifinfmsg, index=5, flags=0, change=1)),
     "promiscuous": (links.set_promisc(5, True), encoded(ifinfmsg, index=5, flags=0x100, change=0x100)),

@@ -72,20 +72,12 @@ class Macvlan(Delegate[MacvlanConf]):
         told = verify.sandbox_interface(result, call.ifname, call.netns)
         master = find_master(home_of(call), call.conf.master)
         link = verify.container_link(call.pod, call.ifname)
-        if link.kind != "macvlan":
-            raise CheckFailed(
-                f"Container interface {call.ifname} not of type macvlan", hint=f"it is a {link.kind}"
-            )
+        verify.stands_on(link, "macvlan", master)
+        verify.mac(link, told)
         mode = link.info["mode"]
         if mode != call.conf.mode:
             raise CheckFailed(
                 f"container macvlan mode {mode} does not match expected value: {call.conf.mode}"
-            )
-        if link.parent != master.index:
-            raise CheckFailed(f"Container interface {call.ifname} does not stand on {master.name}")
-        if told.mac and told.mac.lower() != link.mac:
-            raise CheckFailed(
-                f"Interface {call.ifname} Mac {told.mac} doesn't match container Mac: {link.mac}"
             )
         verify.addresses(call.pod, call.ifname, result)
         verify.routes(call.pod, result)

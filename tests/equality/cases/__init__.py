@@ -6,6 +6,7 @@ from tests.equality.case import Case
 from tests.equality.cases import (
     bridge,
     bridge_gateway,
+    bridge_vlan,
     failures,
     host_device,
     host_local,
@@ -22,9 +23,10 @@ from tests.equality.cases import (
 CASES: tuple[Case, ...] = (
     *bridge.CASES,
     *bridge_gateway.CASES,
-    *vlan.CASES,
+    *bridge_vlan.CASES,
     *ptp.CASES,
     *macvlan.CASES,
+    *vlan.CASES,
     *loopback.CASES,
     *host_device.CASES,
     *host_local.CASES,

@@ -1,70 +1,99 @@
-"""Rows of bridge with VLANs, which want a kernel with 8021q."""
+"""Rows of vlan. Those that make one want a kernel with 8021q, where time is dear: each has several things."""
 
 from __future__ import annotations
 
-from tests.equality.case import Case, add, delete
-from tests.equality.cases.bridge import OWN_MAC, bridge, two
-from tests.equality.cases.parts import DUAL, V4
+from typing import Any
 
-# With a gateway there are two ports from the start: see OWN_MAC.
-FILTERING = f"{OWN_MAC} vlan_filtering 1"
+from tests.equality.case import DELETED_TWICE, RUN, Case, Step, add, check, delete, life
+from tests.equality.cases.failures import ONCE, refused
+from tests.equality.cases.macvlan import MASTER
+from tests.equality.cases.parts import DUAL, RESOLV_CONF, SUBNET4, V4, V6, conf, host_local, static
+
+
+def vlan(**keys: Any) -> dict[str, Any]:
+    return conf("vlan", **{"master": "up0", "vlanId": 100, **keys})
+
+
+PLAIN = vlan(ipam=V4)
+NO_ID = conf("vlan", "0.4.0", master="up0", ipam=V4)
+WITH_MTU = vlan(mtu=1400, ipam=V4)
 
 CASES: tuple[Case, ...] = (
-    Case(name="bridge-vlan", conf=bridge(vlan=100, ipam=V4), uml=True),
-    Case(name="bridge-vlan-default-kept", conf=bridge(vlan=100, preserveDefaultVlan=True, ipam=V4), uml=True),
     Case(
-        name="bridge-vlan-l2", conf=bridge(vlan=4094, mtu=1400), steps=(add(), delete(), delete()), uml=True
-    ),
-    Case(
-        name="bridge-trunk-ids",
-        conf=bridge(vlanTrunk=[{"id": 20}, {"id": 10}, {"id": 20}], ipam=V4),
+        name="vlan-everything",
+        conf=vlan(
+            vlanId=4094,
+            mtu=1400,
+            dns={"nameservers": ["10.0.0.1"]},
+            ipam={**DUAL, "routes": [{"dst": "0.0.0.0/0"}, {"dst": "192.168.0.0/16", "gw": "10.1.2.7"}]},
+        ),
+        host=f"{MASTER}; ip link add eth0 type bridge",
+        steps=DELETED_TWICE,
         uml=True,
     ),
-    Case(name="bridge-trunk-range", conf=bridge(vlanTrunk=[{"minID": 100, "maxID": 105}], ipam=V4), uml=True),
     Case(
-        name="bridge-trunk-mixed",
-        conf=bridge(
-            vlanTrunk=[{"minID": 100, "maxID": 103, "id": 7}, {"id": 102}, {"minID": 5, "maxID": 5}], ipam=V4
+        name="vlan-two-containers",
+        conf=PLAIN,
+        host=f"{MASTER}; ip link set up0 mtu 1480",
+        containers=("c1", "c2"),
+        steps=(
+            Step(verb="STATUS"),
+            add(),
+            add(container="c2", conf=NO_ID),
+            check(),
+            delete(),
+            check(container="c2", conf=NO_ID),
+            delete(container="c2", conf=NO_ID, netns="/run/netns/gone"),
         ),
         uml=True,
     ),
     Case(
-        name="bridge-trunk-default-kept",
-        conf=bridge(vlanTrunk=[{"id": 9}], preserveDefaultVlan=True, ipam=V4),
-        uml=True,
-    ),
-    Case(name="bridge-trunk-empty", conf=bridge(vlanTrunk=[], ipam=V4), uml=True),
-    Case(
-        name="bridge-vlan-and-trunk",
-        conf=bridge(vlan=30, vlanTrunk=[{"id": 31}, {"id": 30}], ipam=V4),
+        name="vlan-link-in-container",
+        conf=vlan(linkInContainer=True, ipam=V6),
+        pod=MASTER,
+        steps=life(ifname="net1"),
         uml=True,
     ),
     Case(
-        name="bridge-vlan-gateway", conf=bridge(vlan=100, isGateway=True, ipam=V4), host=FILTERING, uml=True
-    ),
-    Case(
-        name="bridge-vlan-gateway-dual",
-        conf=bridge(vlan=100, isDefaultGateway=True, mtu=1400, ipam=DUAL),
-        host=FILTERING,
+        name="vlan-dns-of-ipam",
+        conf=vlan(ipam=host_local(SUBNET4, resolvConf=f"{RUN}/resolv.conf")),
+        host=MASTER,
+        files={"resolv.conf": RESOLV_CONF},
         uml=True,
     ),
     Case(
-        name="bridge-vlan-gateway-default-kept",
-        conf=bridge(vlan=100, isGateway=True, preserveDefaultVlan=True, ipam=V4),
-        host=FILTERING,
+        name="vlan-check-fails",
+        conf=WITH_MTU,
+        host=MASTER,
+        steps=(
+            add(),
+            *(
+                check(conf={**WITH_MTU, **other})
+                for other in ({"vlanId": 200}, {"mtu": 1300}, {"master": "up9"})
+            ),
+            delete(),
+        ),
+        fails=(2, 3, 4),
         uml=True,
     ),
-    two(
-        "bridge-vlan-gateway-two-containers",
-        bridge(vlan=100, isGateway=True, ipam=DUAL),
-        host=FILTERING,
+    refused(
+        "vlan-refuses-ifname-taken",
+        PLAIN,
+        (add(),),
+        host=MASTER,
+        pod="ip link add eth0 type bridge",
         uml=True,
     ),
-    Case(
-        name="bridge-vlan-there-before-unfiltered",
-        conf=bridge(vlan=100),
-        host=OWN_MAC,
-        steps=(add(), delete()),
-        uml=True,
-    ),
+    refused("vlan-refuses-ipam-without-addresses", vlan(ipam=static()), host=MASTER, uml=True),
+    # Nothing is made from here on.
+    Case(name="vlan-says-versions", conf=PLAIN, steps=(Step(verb="VERSION"),)),
+    Case(name="vlan-delete-nothing", conf=PLAIN, host=MASTER, steps=(delete(), delete(netns=""))),
+    Case(name="vlan-delete-no-master", conf=PLAIN, steps=(delete(),), fails=(1,)),
+    refused("vlan-refuses-no-master", conf("vlan", vlanId=100, ipam=V4), fails=(1, 2)),
+    refused("vlan-refuses-master", PLAIN, ONCE, fails=(1, 2)),
+    refused("vlan-refuses-id", vlan(vlanId=4095, ipam=V4), host=MASTER, fails=(1, 2)),
+    refused("vlan-refuses-negative-id", vlan(vlanId=-1, ipam=V4), host=MASTER, fails=(1, 2)),
+    refused("vlan-refuses-mtu", vlan(mtu=1501, ipam=V4), host=MASTER, fails=(1, 2)),
+    refused("vlan-refuses-no-ipam", vlan(), host=MASTER, fails=(1, 2)),
+    refused("vlan-refuses-netns-missing", PLAIN, (add(netns="/run/netns/gone"),), host=MASTER),
 )
