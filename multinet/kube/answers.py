@@ -3,66 +3,33 @@
 from __future__ import annotations
 
 import json
-import ssl
 from contextlib import suppress
 from typing import Any
 
-import urllib3
-from urllib3.exceptions import (
-    ClosedPoolError,
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
-    SSLError,
-)
-
 from multinet.kube.errors import ApiError, ApiUnavailable, of_status
+from multinet.kube.http import Reply, Unanswered
 from multinet.kube.paths import Target
 
 
-def unsent(error: HTTPError) -> bool:
-    """No connection came about, so nothing can have been done."""
-    return isinstance(error, NewConnectionError | ConnectTimeoutError | ClosedPoolError)
-
-
-def distrusted(error: HTTPError) -> bool:
-    """The server's certificate is not good, and will not be better in a moment."""
-    return isinstance(error, SSLError) and isinstance(error.args[0], ssl.SSLCertVerificationError)
-
-
-def retry_after(response: urllib3.BaseHTTPResponse) -> float:
+def retry_after(reply: Reply) -> float:
     """The API server says whole seconds; a proxy's date is as good as nothing."""
-    text = response.headers.get("Retry-After", "")
+    text = reply.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else 0.0
 
 
-def refusal(target: Target, response: urllib3.BaseHTTPResponse) -> ApiError:
+def refusal(target: Target, reply: Reply) -> ApiError:
     """The error that an answer other than 2xx is."""
     status: Any = None
-    with suppress(ValueError, HTTPError):  # a proxy's words, or none
-        status = json.loads(response.data)
+    with suppress(ValueError, Unanswered):  # a proxy's words, or none
+        status = json.loads(reply.read())
     if not isinstance(status, dict) or status.get("kind") != "Status":
-        status = {"message": response.reason or ""}
-    return of_status({**status, "code": response.status}, str(target))
+        status = {"message": reply.reason}
+    return of_status({**status, "code": reply.status}, str(target))
 
 
-def no_answer(target: Target, server: str, error: Exception) -> ApiUnavailable:
+def no_answer(target: Target, server: str, error: Unanswered) -> ApiUnavailable:
     """The error that a connection's failure is."""
-    why = str(error)
-    match error:
-        case ReadTimeoutError():
-            why = "it is silent"
-        case NewConnectionError() if isinstance(error.__cause__, OSError):
-            why = error.__cause__.strerror or str(error.__cause__)
-        case ConnectTimeoutError():
-            why = "no connection came about in time"
-        case ProtocolError() if error.args and isinstance(error.args[-1], Exception):
-            why = getattr(error.args[-1], "strerror", "") or str(error.args[-1])
-        case SSLError():
-            why = f"TLS: {error}"
-    return ApiUnavailable(f"the API server {server} did not answer to {target}: {why}")
+    return ApiUnavailable(f"the API server {server} did not answer to {target}: {error}")
 
 
 def decode(text: bytes, target: Target) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The Kubernetes API over HTTP: raw JSON in, raw JSON out, kept connections, retries inside a deadline.
 
-It stands on urllib3, the transport of the ``kubernetes`` package, and not on that package: importing it costs
-the agent of every node 18 MB, and typed models a millisecond of CPU an object.
+It does not stand on the ``kubernetes`` package: importing it costs the agent of every node 18 MB, and typed
+models a millisecond of CPU an object.
 
 What is tried again: everything that can be asked twice (GET, PATCH of a fixed content, DELETE) after 5xx and
 after broken connections; everything at all after 429 and where no connection came about, for then nothing was
@@ -18,15 +18,13 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
 
-import urllib3
-from urllib3.exceptions import HTTPError, ReadTimeoutError
-
 from multinet.deadline import Deadline
 from multinet.kube.access import Access
-from multinet.kube.answers import decode, distrusted, no_answer, refusal, retry_after, unsent
+from multinet.kube.answers import decode, no_answer, refusal, retry_after
 from multinet.kube.backoff import Backoff, pause
 from multinet.kube.connections import Connections
 from multinet.kube.errors import TOO_MANY, ApiError, ApiUnavailable
+from multinet.kube.http import Distrusted, Reply, Silent, Unanswered, Unreached
 from multinet.kube.paths import Target
 from multinet.kube.stream import Stream
 
@@ -37,13 +35,12 @@ METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;
 """To accept where spec and status are of no interest: a pod's are nine tenths of it."""
 MERGE_PATCH: Final = "application/merge-patch+json"
 
-CONNECT_SECONDS = 5.0
-"""For TCP and TLS. A SYN that got lost is sent again after 1 and after 3 s."""
 READ_SECONDS = 10.0
 """A try that is answered this late is not answered. The API server itself gives up a write after 34 s."""
 LEAST_READ_SECONDS = 1.0
 """... and where less is left, half of the rest, so that a fresh connection has its chance, but not below."""
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Told = Callable[[str, str, int], None]
 """Told of each try: verb and resource as RBAC names them, and the HTTP status, 0 where no answer came."""
@@ -100,30 +97,29 @@ class Api:
         knows how to go on.
         """
         target = Target.of("GET", path, watch="watch" in query)
-        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
         for look in (False, True):
             try:
-                response = self._send(
+                reply = self._send(
                     target,
                     "GET",
                     path,
                     query=query,
                     headers={"Accept": accept},
-                    timeout=timeout,
+                    silence=read_seconds,
                     look=look,
                     whole=False,
                 )
-            except HTTPError as error:
+            except Unanswered as error:
                 raise self._failed(target, error) from error
-            if response.status != 401:
+            if reply.status != 401:
                 break
-            response.close()
+            reply.close()
         try:
-            if response.status != 200:
-                raise refusal(target, response)
-            yield Stream(response, target, self.server)
+            if reply.status != 200:
+                raise refusal(target, reply)
+            yield Stream(reply, target, self.server)
         finally:
-            response.close()
+            reply.close()
 
     def close(self) -> None:
         """Give up the kept connections."""
@@ -143,59 +139,63 @@ class Api:
     ) -> dict[str, Any]:
         """``again``: may it be asked twice?"""
         target = Target.of(method, path)
-        content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        headers = {"Accept": accept}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = content_type
+            content = _encode(body).encode()
         backoff = Backoff()
         look = False
         while True:
             deadline.check(f"asking the API server to {target}")
             wait = backoff.next()
             try:
-                response = self._send(
+                reply = self._send(
                     target,
                     method,
                     path,
                     query=query,
                     body=content,
-                    headers={"Accept": accept, "Content-Type": content_type},
-                    timeout=_timeout(deadline),
+                    headers=headers,
+                    silence=_silence(deadline),
                     look=look,
                 )
-            except HTTPError as error:
+            except Unanswered as error:
                 failure: ApiError = self._failed(target, error)
                 failure.__cause__ = error
-                worth_it = not distrusted(error) and (again or unsent(error))
+                worth_it = not isinstance(error, Distrusted) and (again or isinstance(error, Unreached))
             else:
-                if response.status < 300:
-                    return decode(response.data, target)
-                if response.status == 401 and not look:
+                if reply.status < 300:
+                    return decode(reply.read(), target)
+                if reply.status == 401 and not look:
                     look = True  # the token may have been renewed within the last second
                     continue
-                failure = refusal(target, response)
-                worth_it = isinstance(failure, ApiUnavailable) and (again or response.status == TOO_MANY)
-                wait = max(wait, retry_after(response))
+                failure = refusal(target, reply)
+                worth_it = isinstance(failure, ApiUnavailable) and (again or reply.status == TOO_MANY)
+                wait = max(wait, retry_after(reply))
             if not worth_it or wait >= deadline.remaining():
                 raise failure
             pause(wait, deadline)
 
-    def _send(self, target: Target, method: str, path: str, **how: Any) -> urllib3.BaseHTTPResponse:
+    def _send(self, target: Target, method: str, path: str, **how: Any) -> Reply:
         """One try, counted."""
         with self._lock:
             self._requests[target.verb, target.resource] += 1
         status = 0
         try:
-            response = self._connections.send(method, path, **how)
-            status = response.status
-            return response
+            reply = self._connections.send(method, path, **how)
+            status = reply.status
+            return reply
         finally:
             self._told(target.verb, target.resource, status)
 
-    def _failed(self, target: Target, error: HTTPError) -> ApiUnavailable:
-        if isinstance(error, ReadTimeoutError):
+    def _failed(self, target: Target, error: Unanswered) -> ApiUnavailable:
+        if isinstance(error, Silent):
             self._connections.close()
         return no_answer(target, self.server, error)
 
 
-def _timeout(deadline: Deadline) -> urllib3.Timeout:
+def _silence(deadline: Deadline) -> float:
+    """How long a try may wait for the server's next word."""
     left = deadline.remaining()
-    read = min(READ_SECONDS, max(left / 2, min(left, LEAST_READ_SECONDS)))
-    return urllib3.Timeout(connect=min(CONNECT_SECONDS, read), read=read)
+    return min(READ_SECONDS, max(left / 2, min(left, LEAST_READ_SECONDS)))

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping
 from threading import Lock
-from typing import Any
 from urllib.parse import urlencode, urlsplit
-
-import urllib3
 
 from multinet import __version__
 from multinet.kube.access import Access
 from multinet.kube.credentials import Credentials
+from multinet.kube.http import Connection, Reply
 
 KEPT = 40
-"""The agent's workers (32 by default), its watches and its events; more than that are not kept."""
+"""The agent's workers (32 by default) and its events; more than that are not kept."""
 
-_SOCKET_OPTIONS = [
+CONNECT_SECONDS = 5.0
+"""For TCP, and again for TLS. A SYN that got lost is sent again after 1 and after 3 s."""
+
+_SOCKET_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     # A watch only listens: without these it would never learn that the other end is gone. 30 s, all in all.
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-]
+)
 
 
 class Connections:
@@ -33,11 +35,20 @@ class Connections:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._credentials = Credentials(access)
-        self._url = urlsplit(access.server)
-        self._path = self._url.path.rstrip("/")
+        url = urlsplit(access.server)
+        self._host = url.hostname or ""
+        self._port = url.port or (443 if url.scheme == "https" else 80)
+        self._encrypted = url.scheme == "https"
+        self._path = url.path.rstrip("/")
+        self._always = (
+            f"Host: {url.netloc.rpartition('@')[2]}\r\n"
+            f"User-Agent: multinet/{__version__}\r\n"
+            "Accept-Encoding: identity\r\n"
+        )
         self._lock = Lock()
-        self._pool: urllib3.HTTPConnectionPool | None = None
-        self._pool_tls: object = None
+        self._tls: ssl.SSLContext | None = None
+        self._idle: list[Connection] = []
+        """The one that was used last is used next: the others may end when they are not needed."""
 
     def send(
         self,
@@ -47,50 +58,85 @@ class Connections:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str],
-        timeout: urllib3.Timeout,
+        silence: float,
         look: bool,
         whole: bool = True,
-    ) -> urllib3.BaseHTTPResponse:
-        """One try, whatever the status. Raises urllib3's errors, and ApiUnavailable without credentials.
+    ) -> Reply:
+        """One try, whatever the status. Raises Unanswered, and ApiUnavailable without credentials.
 
-        ``look``: the last try's token was not accepted. ``whole``: read all of the answer now.
+        ``silence``: seconds. ``look``: the last try's token was not accepted. ``whole``: read all of the answer
+        now; else the reply is to be closed, and its connection with it.
         """
-        all_headers = {"User-Agent": f"multinet/{__version__}", **headers}
-        if authorization := self._credentials.authorization(look=look):
-            all_headers["Authorization"] = authorization
-        return self._current().urlopen(
-            method,
-            f"{self._path}{path}{'?' + urlencode(query) if query else ''}",
-            body=body,
-            headers=all_headers,
-            timeout=timeout,
-            retries=False,
-            redirect=False,
-            preload_content=whole,
-        )
+        request = self._request(method, path, query, body, headers, look)
+        tls = self._credentials.tls() if self._encrypted else None
+        idle = self._current(tls)
+        connection = self._kept(idle) or self._new(tls, min(CONNECT_SECONDS, silence))
+        try:
+            reply = connection.ask(request, silence)
+            if whole:
+                reply.read()
+        except BaseException:
+            connection.close()
+            raise
+        if whole:
+            self._keep(connection, idle)
+        return reply
 
     def close(self) -> None:
         """Give up those that are not in use; the others are closed when they are done."""
         with self._lock:
-            if self._pool is not None:
-                self._pool.close()
-            self._pool = None
+            self._give_up()
 
-    def _current(self) -> urllib3.HTTPConnectionPool:
-        """urllib3 hands out the connection that was used last: the others may end when they are not needed."""
-        tls = self._credentials.tls() if self._url.scheme == "https" else None
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        look: bool,
+    ) -> bytes:
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        if authorization := self._credentials.authorization(look=look):
+            lines.append(f"Authorization: {authorization}\r\n")
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}\r\n")
+        target = f"{self._path}{path}{'?' + urlencode(query) if query else ''}"
+        head = f"{method} {target} HTTP/1.1\r\n{self._always}{''.join(lines)}\r\n"
+        return head.encode("ascii", "replace") + (body or b"")
+
+    def _current(self, tls: ssl.SSLContext | None) -> list[Connection]:
+        """Those that are kept, of these credentials only."""
         with self._lock:
-            if self._pool is None or self._pool_tls is not tls:
-                if self._pool is not None:
-                    self._pool.close()
-                self._pool, self._pool_tls = self._new(tls), tls
-            return self._pool
+            if self._tls is not tls:
+                self._give_up()
+                self._tls = tls
+            return self._idle
 
-    def _new(self, tls: object) -> urllib3.HTTPConnectionPool:
-        host = self._url.hostname or ""
-        options: dict[str, Any] = {"maxsize": KEPT, "socket_options": _SOCKET_OPTIONS}
-        if tls is None:
-            return urllib3.HTTPConnectionPool(host, self._url.port or 80, **options)
-        if self._access.server_name:
-            options["server_hostname"] = self._access.server_name
-        return urllib3.HTTPSConnectionPool(host, self._url.port or 443, ssl_context=tls, **options)
+    def _give_up(self) -> None:
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _kept(self, idle: list[Connection]) -> Connection | None:
+        """One that the server has not closed meanwhile."""
+        while True:
+            with self._lock:
+                if not idle:
+                    return None
+                connection = idle.pop()
+            if connection.stands():
+                return connection
+            connection.close()
+
+    def _keep(self, connection: Connection, idle: list[Connection]) -> None:
+        with self._lock:
+            if connection.free and idle is self._idle and len(idle) < KEPT:
+                idle.append(connection)
+                return
+        connection.close()
+
+    def _new(self, tls: ssl.SSLContext | None, seconds: float) -> Connection:
+        made = Connection.to(self._host, self._port, seconds)
+        made.set(_SOCKET_OPTIONS)
+        return made if tls is None else made.encrypt(tls, self._access.server_name or self._host)

@@ -78,6 +78,7 @@ class Credentials:
         # clusters lack (VERIFY_X509_STRICT).
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
         try:
             if self._access.insecure:
                 context.check_hostname = False

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from urllib3.exceptions import InsecureRequestWarning
 
 from multinet import log
 from multinet.errors import InvalidConfig, inside
@@ -51,8 +49,6 @@ def read(path: Path) -> Access:
 def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Access:
     insecure = cluster.get("insecure-skip-tls-verify") is True
     if insecure:
-        # Said once, by us, and not on stderr at every request.
-        warnings.simplefilter("ignore", InsecureRequestWarning)
         log.warn("the API server's certificate is not verified", kubeconfig=str(path))
     certificate = _file_or_data(path, user, "client-certificate")
     key = _file_or_data(path, user, "client-key")

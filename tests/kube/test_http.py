@@ -1,0 +1,143 @@
+"""Answers in every form that HTTP/1.1 allows, in pieces as the network brings them, and in forms it doesn't."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from multinet.kube.http import Connection, Reply, Silent, Unanswered
+
+REQUEST = b"GET / HTTP/1.1\r\n\r\n"
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"5;why=so\r\nhello\r\n1\r\n \r\nA\r\nto the wor\r\n2\r\nld\r\n0\r\nX-Sum: 1\r\n\r\n"
+)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, socket.socket]]:
+    """A connection, and what is at its other end."""
+    near, far = socket.socketpair()
+    connection = Connection(near)
+    yield connection, far
+    connection.close()
+    far.close()
+
+
+Ends = tuple[Connection, socket.socket]
+
+
+def asked(ends: Ends, *pieces: bytes, hang_up: bool = False) -> Reply:
+    connection, far = ends
+    for piece in pieces:
+        far.sendall(piece)
+    if hang_up:
+        far.shutdown(socket.SHUT_WR)
+    return connection.ask(REQUEST, 5)
+
+
+def test_an_answer_of_a_known_length_leaves_the_connection_free(ends: Ends):
+    connection, far = ends
+    answer = b"HTTP/1.1 404 Not Found\r\nRetry-AFTER:  3 \r\nContent-Length: 5\r\n\r\nhello"
+    reply = asked(ends, answer)
+    assert (reply.status, reply.reason, reply.headers["retry-after"]) == (404, "Not Found", "3")
+    assert not connection.stands()  # the body is on its way
+    assert (reply.read(), reply.read()) == (b"hello", b"hello")
+    assert connection.stands()
+    assert far.recv(1000) == REQUEST
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_an_answer_in_chunks_is_read_however_it_is_cut(ends: Ends, size: int):
+    connection, far = ends
+    pieces = [CHUNKED[start : start + size] for start in range(0, len(CHUNKED), size)]
+
+    def trickle() -> None:
+        for piece in pieces:
+            far.sendall(piece)
+
+    sender = threading.Thread(target=trickle)
+    sender.start()
+    reply = connection.ask(REQUEST, 5)
+    assert reply.read() == b"hello to the world"
+    sender.join()
+    assert connection.stands()
+
+
+def test_chunks_are_handed_out_as_they_come(ends: Ends):
+    _, far = ends
+    reply = asked(ends, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+    pieces = reply.pieces()
+    assert next(pieces) == b"one"
+    far.sendall(b"3\r\ntwo\r\n")
+    assert next(pieces) == b"two"
+
+
+def test_an_answer_without_a_length_ends_with_the_connection(ends: Ends):
+    reply = asked(ends, b"HTTP/1.0 200\r\n\r\nhel", b"lo", hang_up=True)
+    assert (reply.reason, reply.read()) == ("", b"hello")
+    assert not ends[0].stands()
+
+
+def test_what_comes_before_the_answer_is_passed_over(ends: Ends):
+    reply = asked(
+        ends, b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", b"HTTP/1.1 204 No Content\r\nDate: now\r\n\r\n"
+    )
+    assert (reply.status, reply.read()) == (204, b"")
+    assert ends[0].stands()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 OK\r\nConnection: Close\r\n", b"HTTP/1.0 200 OK\r\n"],
+    ids=["it will close", "1.0"],
+)
+def test_a_connection_that_will_not_last_is_not_free(ends: Ends, head: bytes):
+    assert asked(ends, head + b"Content-Length: 2\r\n\r\n{}").read() == b"{}"
+    assert not ends[0].stands()
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"], ids=["its end", "words"])
+def test_a_connection_on_which_something_came_unasked_no_longer_stands(ends: Ends, said: bytes):
+    connection, far = ends
+    assert connection.stands()
+    far.sendall(said)
+    far.shutdown(socket.SHUT_WR)
+    assert not connection.stands()
+
+
+def test_more_than_the_answer_is_doubted(ends: Ends):
+    asked(ends, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}?").read()
+    assert not ends[0].stands()
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (b"", "it closed the connection"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "it closed the connection"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", "it closed the connection"),
+        (CHUNKED[:-20], "it closed the connection"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "it does not speak HTTP"),
+        (b"HTTP/1.1 two hundred\r\n\r\n", "it does not speak HTTP"),
+        (b"x" * 70_000, "it does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfive\r\n", "it does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n", "it does not speak HTTP"),
+    ],
+)
+def test_half_an_answer_is_none(ends: Ends, said: bytes, sentence: str):
+    with pytest.raises(Unanswered) as unanswered:
+        asked(ends, said, hang_up=True).read()
+    assert str(unanswered.value) == sentence
+    assert not ends[0].stands()
+
+
+def test_silence_is_waited_out_for_so_long(ends: Ends):
+    connection, far = ends
+    far.sendall(b"HTTP/1.1 200 OK\r\n")
+    with pytest.raises(Silent) as silent:
+        connection.ask(REQUEST, 0.05)
+    assert str(silent.value) == "it is silent"
