@@ -1,7 +1,8 @@
 """A request's turn in the kernel: a few ADDs make things at once, more would only wait for each other there.
 
 Whoever runs an executable meanwhile steps aside: it waits for a program and not for the kernel, and three that
-hang must not stop every pod of the node.
+hang must not stop every pod of the node. So does whoever waits for an IPv6 address to be tested, which takes
+a second or two.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from threading import TIMEOUT_MAX, Semaphore
 
 from multinet.deadline import Deadline
 from multinet.delegate.executable import Runner
+from multinet.waiting import gives_up
 
 
 class Turn:
@@ -29,8 +31,10 @@ class Turn:
         if not self._turns.acquire(timeout=self._deadline.limit(TIMEOUT_MAX)):
             self._deadline.check("its turn in the kernel")
         self._held = True
+        gives_up(self.aside)
 
     def __exit__(self, *_: object) -> None:
+        gives_up(None)
         if self._held:
             self._turns.release()
         self._held = False

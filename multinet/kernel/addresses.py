@@ -15,6 +15,7 @@ from multinet.kernel import attributes, links
 from multinet.kernel.attributes import raw
 from multinet.kernel.links import Which
 from multinet.kernel.rtnl import F_CREATE, F_EXCL, Message, Rtnl
+from multinet.waiting import waiting
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS = 1, 2, 4, 8
@@ -106,23 +107,29 @@ def settle(net: Rtnl, index: int, timeout_seconds: float = 5.0) -> None:
     A link that is not up can't find out: then there is nothing to wait for, and the deadline passes without
     an error. Raises KernelError for an address that somebody else has, or that takes too long.
     """
+    if not _tentative(net, index):
+        return
     deadline = time.monotonic() + timeout_seconds
-    while True:
-        held = dump(net, index, 6)
-        for addr in held:
-            if addr.dad_failed:
-                name = links.get_by_index(net, index).name
+    with waiting():
+        while _tentative(net, index):
+            if time.monotonic() > deadline:
+                link = links.get_by_index(net, index)
+                if link.operstate != links.OPER_UP:
+                    return
                 raise KernelError(
-                    f"link {name} has address {addr.address.ip} in DADFAILED state",
-                    hint="somebody else on that network has this address",
+                    f"link {link.name} still has tentative addresses after {timeout_seconds:g} seconds"
                 )
-        if not any(addr.tentative for addr in held):
-            return
-        if time.monotonic() > deadline:
-            link = links.get_by_index(net, index)
-            if link.operstate != links.OPER_UP:
-                return
+            time.sleep(SETTLE_PAUSE_SECONDS)
+
+
+def _tentative(net: Rtnl, index: int) -> bool:
+    """Is one of the link's IPv6 addresses still being tested? Raises KernelError for one that somebody has."""
+    held = dump(net, index, 6)
+    for addr in held:
+        if addr.dad_failed:
+            name = links.get_by_index(net, index).name
             raise KernelError(
-                f"link {link.name} still has tentative addresses after {timeout_seconds:g} seconds"
+                f"link {name} has address {addr.address.ip} in DADFAILED state",
+                hint="somebody else on that network has this address",
             )
-        time.sleep(SETTLE_PAUSE_SECONDS)
+    return any(addr.tentative for addr in held)

@@ -166,3 +166,19 @@ def test_a_network_whose_plugin_is_the_meta_plugin_is_refused_before_it_calls_it
     )
     assert (node.records(), node.addresses()) == ([], [])
     node.call("DEL", one).ok()
+
+
+def test_addresses_that_are_being_tested_keep_no_other_pod_waiting(
+    node: AgentNode, sandbox: MakeSandbox, control_plane: ControlPlane, kube_namespace: str
+):
+    """A second or two each (RFC 4862, duplicate address detection), and three pods are in the kernel at once."""
+    conf = {"cniVersion": "1.1.0", "type": "macvlan", "master": "br0", "ipam": node.host_local("fd00:5::/64")}
+    kubeobjects.nad(control_plane, kube_namespace, "six", conf)
+    node.call("ADD", sandbox()).ok()  # makes br0
+    sandboxes = [sandbox("six") for _ in range(9)]
+    for said in node.at_once("ADD", sandboxes):
+        said.ok()
+    turns = [line["phases"]["turn"] for line in node.lines() if line.get("verb") == "ADD"]
+    assert (len(turns), max(turns) < 1000) == (10, True), turns
+    for said in node.at_once("DEL", sandboxes):
+        said.ok()

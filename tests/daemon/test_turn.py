@@ -12,6 +12,7 @@ import pytest
 from multinet.daemon.turn import SteppingAside, Turn
 from multinet.deadline import Deadline
 from multinet.errors import PluginFailed, TryAgain
+from multinet.waiting import waiting
 
 
 class Runs:
@@ -64,6 +65,16 @@ def test_a_program_that_fails_gives_the_turn_back_all_the_same():
         run(SteppingAside(runs, turn))
     assert runs.free == [True]
     assert free(turns)
+
+
+def test_who_waits_deep_down_makes_room_too():
+    turns = Semaphore(1)
+    with Turn(turns, Deadline(60)):
+        with waiting():
+            assert free(turns)
+        assert not free(turns)
+    with waiting():
+        assert free(turns)
 
 
 def test_who_has_no_turn_has_none_to_give():
