@@ -94,7 +94,7 @@ def cluster(world: World, nads: int, wrapper: Sequence[str] = ()) -> Iterator[Cl
             kubeobjects.nad(plane, DEFINITIONS, f"net{number}", network("ours", number, node.ipam))
         define(plane, range(MOST_NETWORKS - 1, nads))
         with node:
-            ours = Ours(node.start())
+            ours = Ours(node.start(), plane)
             ours.knows(nads)
             yield Cluster(plane=plane, ours=ours, pods=Pods(world, plane))
 

@@ -36,6 +36,7 @@ CALM_SHARE = 0.1
 MOST_CALM_SECONDS = 5
 """What never gets calm is gone on with."""
 SYNC_SECONDS = 60
+EVENTS_SECONDS = 20
 
 
 def network(side: str, number: int, data: Path) -> dict[str, Any]:
@@ -55,6 +56,9 @@ class Contender(Protocol):
 
     def elsewhere(self) -> int:
         """Nanoseconds of CPU so far that a process which stays has spent on its behalf."""
+
+    def finish(self, verb: str, pods: int, networks: int) -> None:
+        """Wait for what is done on behalf of so many pods when they have their answers already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,14 +90,19 @@ class Reference:
     def elsewhere(self) -> int:
         return 0
 
+    def finish(self, verb: str, pods: int, networks: int) -> None:
+        """Nothing: they have ended."""
+
 
 class Ours:
     """The shim, which asks the agent, which tells the API server."""
 
     name = "ours"
 
-    def __init__(self, node: AgentNode) -> None:
+    def __init__(self, node: AgentNode, plane: ControlPlane) -> None:
         self.node = node
+        self._plane = plane
+        self._events = 0
 
     def prepare(self, verb: str, container: Container, networks: int) -> Sequence[Execution]:
         one = Sandbox(id=container.id, netns=container.netns, pod=container.pod)
@@ -107,6 +116,18 @@ class Ours:
     def elsewhere(self) -> int:
         """The agent's; it has no children here, for its delegates are its own."""
         return cpu_of(self.pid)
+
+    def finish(self, verb: str, pods: int, networks: int) -> None:
+        """One event for each pod that was given more than the cluster's network, a moment later."""
+        if verb == "ADD" and networks > 1:
+            self._events += pods
+            until(self._told, seconds=EVENTS_SECONDS, what=f"{self._events} events")
+
+    def _told(self) -> bool:
+        path = f"/api/v1/namespaces/{NAMESPACE}/events?limit=1"
+        page = self._plane.ask("GET", path)
+        there: int = len(page["items"]) + page["metadata"].get("remainingItemCount", 0)
+        return there >= self._events
 
     def knows(self, definitions: int) -> None:
         """Wait until the agent knows so many."""
@@ -154,6 +175,7 @@ class Measuring:
             self.settle()
             before = one.elsewhere()
             costs = [run(pod) for pod in pods]
+            one.finish(verb, len(pods), networks)
             self.settle()
             share = (one.elsewhere() - before) // len(pods)
         return [Cost(cpu=cost.cpu + share, wall=cost.wall) for cost in costs]
@@ -170,6 +192,7 @@ class Measuring:
             before, began = one.elsewhere(), time.monotonic_ns()
             costs = list(pool.map(run, pods))
             wall = time.monotonic_ns() - began
+            one.finish(verb, len(pods), networks)
             self.settle()
             return Cost(cpu=sum(cost.cpu for cost in costs) + one.elsewhere() - before, wall=wall)
 

@@ -8,8 +8,9 @@ The first is worded as Multus words it, but is one for all of a pod's interfaces
 otherwise write three times as many events as it has pods.
 
 They are a courtesy: written by one thread from a bounded queue, dropped (and counted) rather than waited for,
-so that no ADD is ever slower or fails for them. The runtime tries a pod that fails every few seconds; what was
-said of it within an hour is counted up and not said again, as client-go's correlator does.
+and a moment later, when no more of them come, so that no ADD is ever slower or fails for them. The runtime tries
+a pod that fails every few seconds; what was said of it within an hour is counted up and not said again, as
+client-go's correlator does.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from multinet.errors import MultinetError
 from multinet.kube import paths
 from multinet.kube.client import Api
 from multinet.kube.errors import ApiConflict, ApiNotFound
-from multinet.kube.said import QUIET_SECONDS, Entry, Occurrence, Said, Subject
+from multinet.kube.said import CALM_SECONDS, QUIET_SECONDS, Entry, Occurrence, Said, Subject
 from multinet.plan import Outcome, Pod
 
 COMPONENT: Final = "multinet"
@@ -50,13 +51,20 @@ class Events:
     """``level``: "all", "failures" or "none". ``close()`` it."""
 
     def __init__(
-        self, api: Api, node_name: str, *, level: str = "all", quiet_seconds: float = QUIET_SECONDS
+        self,
+        api: Api,
+        node_name: str,
+        *,
+        level: str = "all",
+        quiet_seconds: float = QUIET_SECONDS,
+        calm_seconds: float = CALM_SECONDS,
     ) -> None:
         self._api = api
         self._node_name = node_name
         self._level = level
         self._waiting: queue.Queue[Occurrence | None] = queue.Queue(QUEUE)
-        self._said = Said(quiet_seconds=quiet_seconds)
+        self._said = Said(quiet_seconds=quiet_seconds, calm_seconds=calm_seconds)
+        self._calm_seconds = calm_seconds
         self._closing = Event()
         self._last_words = Deadline.never()
         self._writing = Deadline.never()
@@ -115,14 +123,21 @@ class Events:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            with suppress(queue.Empty):
-                self._note(self._waiting.get(timeout=self._said.seconds_until_due()))
-            for entry in self._said.due():
+            seconds = self._said.seconds_until_due()
+            if seconds is None:
+                self._note(self._waiting.get())
+            else:  # no ADD has to wake this thread up for what is not written yet anyway
+                self._closing.wait(min(seconds, self._calm_seconds))
+            self._note_all()
+            for entry in self._said.due()[:1]:  # and the next when there is nothing new
                 self._write(entry)
-        while not self._waiting.empty():
-            self._note(self._waiting.get())
+        self._note_all()
         for entry in self._said.due(at_once=True):
             self._write(entry)
+
+    def _note_all(self) -> None:
+        while not self._waiting.empty():
+            self._note(self._waiting.get())
 
     def _note(self, occurrence: Occurrence | None) -> None:
         if occurrence is not None:

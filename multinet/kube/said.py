@@ -1,4 +1,6 @@
-"""What was said of which pod or node, so that it is counted up when it happens again and not said again."""
+"""What was said of which pod or node, so that it is counted up when it happens again and not said again; and
+what is still to be said, once the node has calmed down.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,12 @@ REMEMBERED_SECONDS = 3600.0
 """As long as the API server keeps an event that nobody touches."""
 QUIET_SECONDS = 10.0
 """An event is counted up at most this often, however often the thing happens."""
+CALM_SECONDS = 1.0
+"""Nothing is written before nothing new has come for so long. Pods come in bursts, each within a second or so; the
+API server's work for events would compete with its work for their status, on a node that has it for itself too.
+"""
+MOST_WAITED_SECONDS = 5.0
+"""... and where it never gets calm, no later than that."""
 OF_A_SANDBOX: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{12,}\b")
 """Ids of containers, whole or cut short as people do, and the UUIDs in the names of namespaces."""
 
@@ -62,6 +70,7 @@ class Entry:
     latest: Occurrence
     first: datetime
     began: float
+    waits_since: float
     count: int = 1
     name: str = ""
     """Empty as long as there is no such event there."""
@@ -70,38 +79,51 @@ class Entry:
 
 class Said:
     def __init__(
-        self, *, quiet_seconds: float = QUIET_SECONDS, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        quiet_seconds: float = QUIET_SECONDS,
+        calm_seconds: float = CALM_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._quiet_seconds = quiet_seconds
+        self._calm_seconds = calm_seconds
+        self._noted = clock()
         self._clock = clock
         self._entries: OrderedDict[tuple[str, ...], Entry] = OrderedDict()
         self._unwritten: dict[tuple[str, ...], Entry] = {}
 
     def note(self, occurrence: Occurrence) -> None:
         """It has happened, maybe again."""
-        now = self._clock()
-        entry = self._entries.get(occurrence.key)
+        self._noted = now = self._clock()
+        key = occurrence.key
+        entry = self._entries.get(key)
         if entry is None or now - entry.began >= REMEMBERED_SECONDS:
-            self._entries.pop(occurrence.key, None)
-            entry = Entry(latest=occurrence, first=occurrence.when, began=now)
-            self._entries[occurrence.key] = entry
+            self._entries.pop(key, None)
+            entry = Entry(latest=occurrence, first=occurrence.when, began=now, waits_since=now)
+            self._entries[key] = entry
         else:
             entry.latest = occurrence
             entry.count += 1
-        self._unwritten[occurrence.key] = entry
+            if key not in self._unwritten:
+                entry.waits_since = now
+        self._unwritten[key] = entry
         while len(self._entries) > MOST:
-            key, _ = self._entries.popitem(last=False)
-            self._unwritten.pop(key, None)
+            oldest, _ = self._entries.popitem(last=False)
+            self._unwritten.pop(oldest, None)
 
     def due(self, *, at_once: bool = False) -> list[Entry]:
-        """What is to be written now; ``at_once``: without regard to when it was written last."""
+        """What is to be written now; ``at_once``: whatever is not."""
         now = self._clock()
-        return [entry for entry in self._unwritten.values() if at_once or entry.not_before <= now]
+        return [entry for entry in self._unwritten.values() if at_once or self._due(entry) <= now]
 
     def seconds_until_due(self) -> float | None:
         """None when everything is written."""
-        times = [entry.not_before for entry in self._unwritten.values()]
-        return max(0.0, min(times) - self._clock()) if times else None
+        times = map(self._due, self._unwritten.values())
+        return max(0.0, min(times) - self._clock()) if self._unwritten else None
+
+    def _due(self, entry: Entry) -> float:
+        calm = min(self._noted + self._calm_seconds, entry.waits_since + MOST_WAITED_SECONDS)
+        return max(entry.not_before, calm)
 
     def written(self, entry: Entry) -> None:
         """It is as it should be, or could not be made so: let it rest."""

@@ -32,7 +32,7 @@ def make(api: Api) -> Iterator[Make]:
     with ExitStack() as stack:
 
         def made(api: Api = api, **settings: Any) -> Events:
-            events = Events(api, "node-1", **{"quiet_seconds": 0.05, **settings})
+            events = Events(api, "node-1", **{"quiet_seconds": 0.05, "calm_seconds": 0.05, **settings})
             stack.callback(events.close)
             return events
 
@@ -131,13 +131,27 @@ def test_what_happens_again_is_counted_up_and_names_the_latest_request(
 def test_a_storm_of_the_same_failure_is_two_requests(control_plane: ControlPlane, make: Make, pod: Pod):
     events = make(quiet_seconds=60)
     before = control_plane.count(AGENT)
-    for number in range(50):
-        events.failed(pod, no_addresses(), str(number))
+    events.failed(pod, no_addresses(), "first")
     until(lambda: said(control_plane, pod))
+    for number in range(49):
+        events.failed(pod, no_addresses(), str(number))
     events.close()
     assert [event[3] for event in said(control_plane, pod)] == [50]
     asked = [f"{one.verb} {one.resource}" for one in control_plane.requests(AGENT)[before:]]
     assert asked == ["create events", "patch events"]
+
+
+def test_a_burst_is_written_when_it_is_over(control_plane: ControlPlane, make: Make, pod: Pod):
+    events = make(calm_seconds=0.5)
+    before = control_plane.count(AGENT)
+    began = time.monotonic()
+    for number in range(5):
+        events.failed(pod, no_addresses(), str(number))
+        events.failed(pod, MultinetError(f"failure {number}"), str(number))
+    until(lambda: len(said(control_plane, pod)) == 6)
+    assert time.monotonic() - began > 0.5
+    asked = [f"{one.verb} {one.resource}" for one in control_plane.requests(AGENT)[before:]]
+    assert asked == ["create events"] * 6
 
 
 def test_an_event_that_was_deleted_meanwhile_is_made_anew(control_plane: ControlPlane, make: Make, pod: Pod):

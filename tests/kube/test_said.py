@@ -25,7 +25,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def said(clock: Clock) -> Said:
-    return Said(quiet_seconds=10, clock=clock)
+    return Said(quiet_seconds=10, calm_seconds=0, clock=clock)
 
 
 def occurrence(message: str = "no addresses", request_id: str = "r1") -> Occurrence:
@@ -51,6 +51,30 @@ def test_the_first_is_due_at_once_and_the_next_after_a_quiet_time(said: Said, cl
     clock.now += 10
     assert said.due() == [entry]
     assert (entry.count, entry.latest.request_id, said.seconds_until_due()) == (3, "r3", 0)
+
+
+def test_nothing_is_due_before_it_is_calm(clock: Clock):
+    said = Said(quiet_seconds=10, calm_seconds=1, clock=clock)
+    said.note(occurrence("a"))
+    clock.now += 0.75
+    said.note(occurrence("b"))
+    clock.now += 0.5
+    assert (said.due(), said.seconds_until_due()) == ([], 0.5)
+    clock.now += 0.5
+    assert [entry.latest.message for entry in said.due()] == ["a", "b"]
+
+
+def test_where_it_never_gets_calm_it_is_due_after_a_while(clock: Clock):
+    said = Said(quiet_seconds=10, calm_seconds=1, clock=clock)
+    said.note(occurrence("first"))
+    for number in range(8):
+        assert said.due() == []
+        clock.now += 0.625
+        said.note(occurrence(f"another {number}"))
+    [first] = said.due()
+    assert first.latest.message == "first"
+    said.written(first)
+    assert (said.due(), said.seconds_until_due()) == ([], 0.625)
 
 
 def test_the_next_try_in_another_sandbox_is_the_same_event(said: Said):
