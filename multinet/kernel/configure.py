@@ -22,10 +22,12 @@ def configure_interface(
     *,
     link: Link | None = None,
     sysctls: Iterable[tuple[str, str]] = (),
+    settle: bool = True,
 ) -> None:
     """Addresses in their order, up, then routes in theirs.
 
     ``link`` saves looking ``ifname`` up. ``sysctls`` are written before anything else, their failures ignored.
+    ``settle`` False: the link has no carrier, so its IPv6 addresses are not tested and need no waiting for.
     Addresses that belong to no interface are left out; one that belongs to another is an error. All is
     checked before the first change.
 
@@ -46,7 +48,7 @@ def configure_interface(
             gateways.setdefault(ip.gateway.version, ip.gateway)
     changes = [addresses.add(link, ip.address) for ip in ips]
     changes.append(links.set_up(link))
-    if 6 in gateways:
+    if 6 in gateways and settle:
         ns.rtnl.batch(changes)
         changes = []
         addresses.settle(ns.rtnl, link.index, SETTLE_SECONDS)

@@ -56,6 +56,10 @@ SUBJECTS = {
             type="vlan", conf={"type": "vlan", "master": "up0", "vlanId": 7, "ipam": HOST_LOCAL}, uml=True
         ),
         Subject(type="host-device", conf={"type": "host-device", "device": "up1", "ipam": HOST_LOCAL}),
+        Subject(
+            type="tap",
+            conf={"type": "tap", "owner": 107, "group": 107, "mac": "02:11:22:33:44:55", "ipam": HOST_LOCAL},
+        ),
         Subject(type="loopback", conf={"type": "loopback"}, makes_interface=False),
         Subject(type="host-local", conf={"type": "some", "ipam": HOST_LOCAL}, makes_interface=False),
         Subject(
@@ -78,6 +82,7 @@ SUBJECTS = {
 }  # fmt: skip
 
 NOT_KEPT_BY_THE_REFERENCE = {
+    ("tap", an_interface_that_is_there_is_nobodys_to_take),  # it takes it for its own
     ("sbr", add_answers_in_the_version_it_was_asked_in),  # its DEL leaves the tables filled, for which a
     ("sbr", del_takes_back_what_add_made),  # second ADD on the same interface fails
     ("sbr", del_is_success_when_there_is_nothing),

@@ -69,6 +69,7 @@ CASES = {
     "macvlan": Case(first={"type": "macvlan", "master": "up0", "ipam": host_local("10.90.0.0/24")}),
     "vlan": Case(first={"type": "vlan", "master": "up0", "vlanId": 7, "ipam": FIXED}, uml=True),
     "host-device": Case(first={"type": "host-device", "device": "up1", "ipam": DUAL}),
+    "tap": Case(first={"type": "tap", "owner": 107, "group": 107, "mtu": 1400, "ipam": DUAL}),
     "loopback": Case(first={"type": "loopback"}),
     "sbr": Case(
         first=PLAIN,
