@@ -59,6 +59,7 @@ __all__ = [
     "get_by_index",
     "get_each",
     "make_bridge",
+    "make_dummy",
     "make_veth",
     "remove",
     "rename",
@@ -200,6 +201,13 @@ def make_bridge(name: str, *, mtu: int = 0, mac: str = "", vlan_filtering: bool 
     info = nested(IFLA_LINKINFO, text(INFO_KIND, "bridge"), *data)
     parts = (NO_LINK, text(IFLA_IFNAME, name), *common(mtu=mtu, mac=mac), info)
     doing = f"make bridge {name}"
+    return Message(doing=doing, type=RTM_NEWLINK, flags=F_CREATE | F_EXCL, body=b"".join(parts))
+
+
+def make_dummy(name: str, *, group: int = 0) -> Message:
+    info = nested(IFLA_LINKINFO, text(INFO_KIND, "dummy"))
+    parts = (NO_LINK, text(IFLA_IFNAME, name), *common(mtu=0, group=group), info)
+    doing = f"make dummy {name}"
     return Message(doing=doing, type=RTM_NEWLINK, flags=F_CREATE | F_EXCL, body=b"".join(parts))
 
 

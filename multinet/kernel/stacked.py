@@ -18,6 +18,8 @@ from multinet.kernel.link import (
     IFLA_NET_NS_FD,
     INFO_DATA,
     INFO_KIND,
+    IPVLAN_MODE,
+    IPVLAN_MODES,
     MACVLAN_BC_QUEUE_LEN,
     MACVLAN_MODE,
     MACVLAN_MODES,
@@ -76,6 +78,24 @@ def create_vlan(
     return _create(home, target, name, make)
 
 
+def create_ipvlan(
+    home: Namespace,
+    target: Namespace,
+    name: str,
+    *,
+    master: Link,
+    mode: str = "l2",
+    mtu: int = 0,
+    group: int = 0,
+) -> Link:
+    """The same, of an ipvlan: it has its master's MAC, and all of one master have one mode, the last one's."""
+
+    def make(name: str) -> Message:
+        return make_ipvlan(name, master.index, target_ns_fd=target.fd, mode=mode, mtu=mtu, group=group)
+
+    return _create(home, target, name, make)
+
+
 def _create(home: Namespace, target: Namespace, name: str, make: Callable[[str], Message]) -> Link:
     """Kernels before 6.15 look for the name in ``home``, too, and refuse it if a link has it there: then the link
     is made with a random name and renamed.
@@ -122,6 +142,14 @@ def make_vlan(
     """What ``master`` sends and gets with that tag, in the namespace of ``target_ns_fd``."""
     settings = links.common(mtu=mtu, group=group)
     return _make("vlan", name, master, target_ns_fd, settings, u16(VLAN_ID, vlan_id))
+
+
+def make_ipvlan(
+    name: str, master: int, *, target_ns_fd: int, mode: str = "l2", mtu: int = 0, group: int = 0
+) -> Message:
+    """An ipvlan in the namespace of ``target_ns_fd``; to be sent where ``master`` is."""
+    settings = links.common(mtu=mtu, group=group)
+    return _make("ipvlan", name, master, target_ns_fd, settings, u16(IPVLAN_MODE, IPVLAN_MODES[mode]))
 
 
 def _make(

@@ -52,6 +52,8 @@ SUBJECTS = {
             type="ptp", conf={"type": "ptp", "ipMasq": True, "ipMasqBackend": "nftables", "ipam": HOST_LOCAL}
         ),
         Subject(type="macvlan", conf={"type": "macvlan", "master": "up0", "ipam": HOST_LOCAL}),
+        Subject(type="dummy", conf={"type": "dummy", "ipam": HOST_LOCAL}, uml=True),
+        Subject(type="ipvlan", conf={"type": "ipvlan", "master": "up0", "ipam": HOST_LOCAL}, uml=True),
         Subject(
             type="vlan", conf={"type": "vlan", "master": "up0", "vlanId": 7, "ipam": HOST_LOCAL}, uml=True
         ),
@@ -88,7 +90,8 @@ NOT_KEPT_BY_THE_REFERENCE = {
     ("sbr", del_is_success_when_there_is_nothing),
     ("sbr", check_sees_that_there_was_no_add),  # it looks at nothing
     ("host-device", del_is_success_when_there_is_nothing),  # D-13
-    ("vlan", an_interface_that_is_there_is_nobodys_to_take),  # it leaves its link under a random name
+    ("ipvlan", an_interface_that_is_there_is_nobodys_to_take),  # it leaves its link under a random name
+    ("vlan", an_interface_that_is_there_is_nobodys_to_take),  # ... so does this
 }
 
 

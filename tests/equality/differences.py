@@ -29,6 +29,7 @@ FINDS_NOTHING = (
     "bridge-refuses-*",
     "ptp-refuses-*",
     "macvlan-refuses-*",
+    "ipvlan-refuses-*",
     "host-local-refuses-resolv-conf",
 )
 

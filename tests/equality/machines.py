@@ -112,10 +112,11 @@ def main(fd: int) -> None:
 def warm() -> None:
     """Import what every machine would otherwise import for itself."""
     try:
+        from multinet.delegate.registry import installed
         from multinet.delegate.serve import serve as ours
     except ImportError:
         return
-    for type_ in ("bridge", "ptp", "macvlan", "vlan", "loopback", "host-local", "static", "sbr", "tuning"):
+    for type_ in installed():
         ours(type_, {"CNI_COMMAND": "VERSION"}, b"")
 
 

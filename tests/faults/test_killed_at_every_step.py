@@ -67,7 +67,15 @@ CASES = {
     "bridge without addresses": Case(first={"type": "bridge", "bridge": "br0", "promiscMode": True}),
     "ptp": Case(first={"type": "ptp", "ipMasq": True, "ipMasqBackend": "nftables", "ipam": DUAL}),
     "macvlan": Case(first={"type": "macvlan", "master": "up0", "ipam": host_local("10.90.0.0/24")}),
-    "vlan": Case(first={"type": "vlan", "master": "up0", "vlanId": 7, "ipam": FIXED}, uml=True),
+    "vlan, ipvlan and dummy": Case(
+        first={"type": "vlan", "master": "up0", "vlanId": 7, "ipam": FIXED},
+        further={
+            "net-a": {"type": "ipvlan", "master": "up0", "ipam": FIXED},
+            "net-b": {"type": "dummy", "ipam": FIXED},
+        },
+        selections=[{"name": "net-a"}, {"name": "net-b"}],
+        uml=True,
+    ),
     "host-device": Case(first={"type": "host-device", "device": "up1", "ipam": DUAL}),
     "tap": Case(first={"type": "tap", "owner": 107, "group": 107, "mtu": 1400, "ipam": DUAL}),
     "loopback": Case(first={"type": "loopback"}),

@@ -35,6 +35,11 @@ def link_info(kind: str, *data: Any) -> tuple[str, Any]:
     return ("IFLA_LINKINFO", {"attrs": attributes})
 
 
+def on_master(*attributes: Any) -> bytes:
+    first = [("IFLA_LINK", 4), ("IFLA_NET_NS_FD", 9), ("IFLA_IFNAME", "net1"), ("IFLA_MTU", 1400)]
+    return encoded(ifinfmsg, [*first, *attributes])
+
+
 def veth_peer(*attributes: Any) -> tuple[str, Any]:
     return link_info("veth", ("VETH_INFO_PEER", {"attrs": list(attributes)}))
 
@@ -97,32 +102,23 @@ LINKS: dict[str, tuple[Message, bytes]] = {
         stacked.make_macvlan(
             "net1", 4, target_ns_fd=9, mode="vepa", mtu=1400, mac="02:11:22:33:44:55", group=7
         ),
-        encoded(
-            ifinfmsg,
-            [
-                ("IFLA_LINK", 4),
-                ("IFLA_NET_NS_FD", 9),
-                ("IFLA_IFNAME", "net1"),
-                ("IFLA_MTU", 1400),
-                ("IFLA_ADDRESS", "02:11:22:33:44:55"),
-                ("IFLA_GROUP", 7),
-                link_info("macvlan", ("IFLA_MACVLAN_MODE", "vepa")),
-            ],
+        on_master(
+            ("IFLA_ADDRESS", "02:11:22:33:44:55"),
+            ("IFLA_GROUP", 7),
+            link_info("macvlan", ("IFLA_MACVLAN_MODE", "vepa")),
         ),
     ),
     "a VLAN": (
         stacked.make_vlan("net1", 4, target_ns_fd=9, vlan_id=4094, mtu=1400, group=7),
-        encoded(
-            ifinfmsg,
-            [
-                ("IFLA_LINK", 4),
-                ("IFLA_NET_NS_FD", 9),
-                ("IFLA_IFNAME", "net1"),
-                ("IFLA_MTU", 1400),
-                ("IFLA_GROUP", 7),
-                link_info("vlan", ("IFLA_VLAN_ID", 4094)),
-            ],
-        ),
+        on_master(("IFLA_GROUP", 7), link_info("vlan", ("IFLA_VLAN_ID", 4094))),
+    ),
+    "an ipvlan": (
+        stacked.make_ipvlan("net1", 4, target_ns_fd=9, mode="l3s", mtu=1400, group=7),
+        on_master(("IFLA_GROUP", 7), link_info("ipvlan", ("IFLA_IPVLAN_MODE", 2))),
+    ),
+    "a dummy": (
+        links.make_dummy("net1", group=7),
+        encoded(ifinfmsg, [("IFLA_IFNAME", "net1"), ("IFLA_GROUP", 7), link_info("dummy")]),
     ),
     "up": (links.set_up(5), encoded(ifinfmsg, index=5, flags=1, change=1)),
     "down": (links.set_down(5), encoded(ifinfmsg, index=5, flags=0, change=1)),
