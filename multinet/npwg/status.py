@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any
 
 from multinet.cni.types import CIDR, DNS, IP, Route
@@ -60,8 +61,24 @@ def parse(text: str, *, source: str = NETWORK_STATUS) -> tuple[NetworkStatus, ..
 
 def write(statuses: Iterable[NetworkStatus]) -> str:
     """The annotation's value, laid out as Multus does: a list of indented objects."""
-    written = (json.dumps(_to_json(status), indent=4, ensure_ascii=False) for status in statuses)
-    return f"[{','.join(written)}]"
+    return f"[{','.join(_laid_out(_to_json(status)) for status in statuses)}]"
+
+
+def _laid_out(value: Any, end: str = "\n") -> str:
+    """``json.dumps(value, indent=4, ensure_ascii=False)`` in half the time: that has no C for indenting.
+
+    ``end``: what goes before a closing bracket.
+    """
+    inside = f"{end}    "
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, dict) and value:
+        items = [f"{encode_basestring(key)}: {_laid_out(one, inside)}" for key, one in value.items()]
+        return f"{{{inside}{f',{inside}'.join(items)}{end}}}"
+    if isinstance(value, list) and value:
+        items = [_laid_out(one, inside) for one in value]
+        return f"[{inside}{f',{inside}'.join(items)}{end}]"
+    return json.dumps(value)
 
 
 def _to_json(status: NetworkStatus) -> dict[str, Any]:

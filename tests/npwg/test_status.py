@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Any
@@ -153,6 +154,12 @@ def test_a_minimal_status_is_a_name_and_an_empty_dns() -> None:
 def test_no_attachments_are_an_empty_list() -> None:
     assert write([]) == "[]"
     assert parse("[]") == ()
+
+
+@given(STATUSES)
+def test_the_layout_is_that_of_any_indented_json(status: NetworkStatus):
+    [found] = json.loads(write([status]))
+    assert write([status]) == f"[{json.dumps(found, indent=4, ensure_ascii=False)}]"
 
 
 @given(st.lists(STATUSES, max_size=2))
