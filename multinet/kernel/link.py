@@ -18,6 +18,7 @@ BR_VLAN_FILTERING, BR_VLAN_DEFAULT_PVID = 7, 39
 BRPORT_MODE, BRPORT_ISOLATED = 4, 33
 VLAN_ID = 1
 IPVLAN_MODE = 1
+VRF_TABLE = 1
 
 IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
 
@@ -186,4 +187,8 @@ def _ipvlan(found: dict[int, bytes]) -> Mapping[str, Any]:
     return {"mode": _name_of(IPVLAN_MODES, int.from_bytes(found.get(IPVLAN_MODE, b""), sys.byteorder))}
 
 
-_INFO = {"macvlan": _macvlan, "bridge": _bridge, "vlan": _vlan, "ipvlan": _ipvlan}
+def _vrf(found: dict[int, bytes]) -> Mapping[str, Any]:
+    return {"table": _u32(found.get(VRF_TABLE, _ZERO))[0]}
+
+
+_INFO = {"macvlan": _macvlan, "bridge": _bridge, "vlan": _vlan, "ipvlan": _ipvlan, "vrf": _vrf}

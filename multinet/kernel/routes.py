@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from struct import Struct
 from typing import Self
 
 from multinet.cni.types import CIDR, IP
-from multinet.errors import NotFound
+from multinet.errors import KernelError, NotFound
 from multinet.kernel import attributes, links
 from multinet.kernel.attributes import nested, raw, u32
 from multinet.kernel.links import Which
@@ -242,6 +243,15 @@ def _dump(net: Rtnl, family: int, table: int | None, oif: int | None) -> Sequenc
     found = (RouteEntry.of(answer) for answer in bodies)
     # A kernel without a family answers for all the others.
     return [entry for entry in found if entry is not None and entry.dst.version == family]
+
+
+def put_back(net: Rtnl, entries: Iterable[RouteEntry]) -> None:
+    """Into the main table, those first that others are reached over. What leads nowhere any more is left out."""
+    there = {(entry.dst, entry.gw, entry.oif, entry.priority) for entry in dump(net, table=MAIN)}
+    for entry in sorted(entries, key=lambda entry: entry.gw is not None):
+        if (entry.dst, entry.gw, entry.oif, entry.priority) not in there:
+            with suppress(KernelError):
+                net.request(again(entry, table=MAIN))
 
 
 def default_link(net: Rtnl) -> int | None:

@@ -72,6 +72,14 @@ SUBJECTS = {
         ),
         Subject(type="sbr", conf={"type": "sbr"}, makes_interface=False, chained=True),
         Subject(
+            type="vrf",
+            conf={"type": "vrf", "vrfname": "blue"},
+            makes_interface=False,
+            chained=True,
+            uml=True,
+            versions=("0.3.1", "0.4.0", "1.0.0", "1.1.0"),
+        ),
+        Subject(
             type="tuning",
             conf={
                 "type": "tuning", "mac": "02:11:22:33:44:55", "mtu": 1400, "promisc": True, "allmulti": True,

@@ -81,11 +81,26 @@ DIFFERENCES_CHAINED: tuple[Difference, ...] = (
         seen="sbr-plain",
         verbs=("DEL",),
     ),
+    # --- vrf ---
+    *kept(
+        "D-13: DEL is content when the interface is gone",
+        ("exit", 1, 0),
+        cases=("vrf-delete-interface-gone",),
+        verbs=("DEL",),
+    ),
+    *kept(
+        "what never had a name needs no deleting",
+        ("exit", 1, 0),
+        cases=("vrf-refuses-no-name",),
+        verbs=("DEL",),
+    ),
 )
 
 CLEARED_UP_CHAINED: Mapping[str, str] = {
     "tuning-refuses-mac": "a MAC that is none is found before a file is made",
     "tuning-refuses-multicast-mac": "a MAC that no interface can have is found before a file is made",
     "tuning-refuses-small-mtu": "a refused ADD takes back what it changed",
+    "vrf-refuses-enslaved": "whether the interface is free is asked before a VRF is made",
+    "vrf-refuses-missing-interface": "whether there is an interface is asked before a VRF is made",
     "sbr-refuses-gateway-elsewhere": "a refused ADD takes back what it changed",
 }

@@ -88,6 +88,15 @@ CASES = {
         },
         selections=[{"name": "net-a"}],
     ),
+    "vrf": Case(
+        first={
+            "plugins": [
+                {"type": "macvlan", "master": "up0", "ipam": FIXED},
+                {"type": "vrf", "vrfname": "blue"},
+            ]
+        },
+        uml=True,
+    ),
     "tuning": Case(
         first={
             "plugins": [

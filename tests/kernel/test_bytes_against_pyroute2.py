@@ -11,7 +11,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from multinet.kernel import addresses, links, routes, rules, stacked
+from multinet.kernel import addresses, links, routes, rules, stacked, vrfs
 from multinet.kernel.rtnl import Message
 from multinet.kernel.rules import Rule
 
@@ -119,6 +119,10 @@ LINKS: dict[str, tuple[Message, bytes]] = {
     "a dummy": (
         links.make_dummy("net1", group=7),
         encoded(ifinfmsg, [("IFLA_IFNAME", "net1"), ("IFLA_GROUP", 7), link_info("dummy")]),
+    ),
+    "a VRF": (
+        vrfs.make_vrf("blue", 1000),
+        encoded(ifinfmsg, [("IFLA_IFNAME", "blue"), link_info("vrf", ("IFLA_VRF_TABLE", 1000))]),
     ),
     "up": (links.set_up(5), encoded(ifinfmsg, index=5, flags=1, change=1)),
     "down": (links.set_down(5), encoded(ifinfmsg, index=5, flags=0, change=1)),

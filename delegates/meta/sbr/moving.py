@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_interface
 
 from multinet.cni.types import CIDR, IP, Address
-from multinet.errors import Exists, KernelError, NotFound
+from multinet.errors import Exists, NotFound
 from multinet.kernel import addresses, routes, rules
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
@@ -112,7 +112,7 @@ def move_back(net: Rtnl, link: Link, found: Iterable[Rule]) -> None:
     """
     for table in sorted({rule.table for rule in found} - NOBODYS):
         entries = [entry for entry in routes.dump(net, table=table, oif=link.index) if not entry.hops]
-        put_back(net, [entry for entry in entries if not entry.is_default])
+        routes.put_back(net, [entry for entry in entries if not entry.is_default])
         for entry in entries:
             with suppress(NotFound):
                 net.request(routes.delete(entry))
@@ -123,17 +123,6 @@ def restore(net: Rtnl, link: Link, entries: Sequence[RouteEntry], found: Iterabl
     for entry in routes_of(net, link):
         if entry not in entries:
             net.request(routes.delete(entry))
-    put_back(net, entries)
+    routes.put_back(net, entries)
     move_back(net, link, found)
     forget(net, found)
-
-
-def put_back(net: Rtnl, entries: Iterable[RouteEntry]) -> None:
-    """Into the main table, those first that others are reached over. What leads nowhere any more is left out."""
-    there = {
-        (entry.dst, entry.gw, entry.oif, entry.priority) for entry in routes.dump(net, table=routes.MAIN)
-    }
-    for entry in sorted(entries, key=lambda entry: entry.gw is not None):
-        if (entry.dst, entry.gw, entry.oif, entry.priority) not in there:
-            with suppress(KernelError):
-                net.request(routes.again(entry, table=routes.MAIN))

@@ -21,6 +21,7 @@ from tests.equality.cases import (
     tuning,
     versions,
     vlan,
+    vrf,
 )
 
 CASES: tuple[Case, ...] = (
@@ -39,6 +40,7 @@ CASES: tuple[Case, ...] = (
     *static.CASES,
     *tuning.CASES,
     *sbr.CASES,
+    *vrf.CASES,
     *versions.CASES,
     *failures.CASES,
 )
