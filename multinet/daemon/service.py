@@ -114,7 +114,11 @@ class Service:
 
     def _answer(self, served: Served, request_id: str, began: float) -> bytes:
         call = served.call
-        request = Request.parse(call.env, call.stdin)
+        try:
+            request = Request.parse(call.env, call.stdin)
+        except MultinetError as error:
+            log.warn("request refused", request=request_id, caller=served.pid, error=str(error))
+            raise
         if request.verb is Verb.VERSION:
             return version_answer(SUPPORTED)
         known = {

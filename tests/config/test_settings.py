@@ -161,7 +161,7 @@ def test_only_who_looks_for_the_first_network_may_leave_it_out() -> None:
         (
             "agent: {workers: 0}",
             InvalidConfig,
-            "agent.workers: 0 is less than 1, the least allowed (Requests in work at once)",
+            "agent.workers: 0 is less than 2, the least allowed (Requests in work at once)",
         ),
         (
             "agent: {events: some}",
