@@ -1,8 +1,8 @@
 """CHECK: is what ADD answered still there? The messages are the reference's.
 
-Two things are done otherwise. A route is looked for in its own table, where the reference knows only the main
-one and so fails every CHECK of a route with ``table``. And an address without a subnet (/32, /128) is not
-expected to have a route to it.
+Two things are done otherwise. A route is looked for in its own table, or in all where it names none, since a later
+plugin may have moved it; the reference knows only the main one and so fails every CHECK of a route with ``table``.
+And an address without a subnet (/32, /128) is not expected to have a route to it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from multinet.kernel import links
 from multinet.kernel import routes as kernel_routes
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
+from multinet.kernel.routes import RouteEntry
 
 
 def sandbox_interface(result: Result, ifname: str, netns: str) -> Interface:
@@ -68,11 +69,7 @@ def addresses(ns: Namespace, ifname: str, result: Result) -> None:
                 hint=f"it has {', '.join(sorted(map(str, held))) or 'none'}",
             )
     versions = {ip.address.version for ip in result.ips}
-    routed = {
-        entry.dst.network
-        for version in versions
-        for entry in kernel_routes.dump(ns.rtnl, version, kernel_routes.MAIN)
-    }
+    routed = {entry.dst.network for version in versions for entry in _everywhere(ns, version)}
     for ip in result.ips:
         subnet = ip.address.network
         if subnet.prefixlen < subnet.max_prefixlen and subnet not in routed:
@@ -85,17 +82,19 @@ def addresses(ns: Namespace, ifname: str, result: Result) -> None:
 def routes(ns: Namespace, result: Result) -> None:
     """Every route of the result is there. Of a default route only that there is one, by whatever gateway."""
     for route in result.routes:
-        table = route.table or kernel_routes.MAIN
-        there = (
-            entry
-            for entry in kernel_routes.dump(ns.rtnl, route.dst.version, table)
-            if entry.dst.network == route.dst.network
-        )
+        version, table = route.dst.version, route.table
+        held = kernel_routes.dump(ns.rtnl, version, table) if table else _everywhere(ns, version)
+        there = (entry for entry in held if entry.dst.network == route.dst.network)
         if not any(route.is_default or route.gw is None or route.gw in entry.gateways for entry in there):
             raise CheckFailed(
                 f"Expected Route {in_words(route)} not found in routing table",
-                hint="" if table == kernel_routes.MAIN else f"looked for in table {table}",
+                hint=f"looked for in table {table}" if table else "",
             )
+
+
+def _everywhere(ns: Namespace, version: int) -> list[RouteEntry]:
+    """The routes of all tables but the local one: a later plugin (sbr, vrf) may have moved them there."""
+    return [entry for entry in kernel_routes.dump(ns.rtnl, version) if entry.table != kernel_routes.LOCAL]
 
 
 def in_words(route: Route) -> str:
