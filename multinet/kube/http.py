@@ -61,15 +61,21 @@ class Connection:
             raise Unreached("no connection came about in time") from error
         except OSError as error:
             raise Unreached(error.strerror or str(error)) from error
+        except UnicodeError as error:
+            raise Unreached(f"no host can have the name {host!r}") from error
         return cls(made)
 
     def encrypt(self, tls: ssl.SSLContext, name: str) -> Connection:
         """The same, by TLS with whoever proves to be ``name``. Raises Unanswered, and is closed then."""
         try:
+            name.encode("idna")  # wrap_socket() would do it when it is too late for closing the socket
             return Connection(tls.wrap_socket(self._socket, server_hostname=name))
         except OSError as error:
             self.close()
             raise _failure(error) from error
+        except UnicodeError as error:
+            self.close()
+            raise Distrusted(f"TLS: no host can have the name {name!r}") from error
 
     def set(self, options: tuple[tuple[int, int, int], ...]) -> None:
         for level, name, value in options:

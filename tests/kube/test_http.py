@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from multinet.kube.http import Connection, Reply, Silent, Unanswered
+from multinet.kube.http import Connection, Distrusted, Reply, Silent, Unanswered, Unreached
 
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 CHUNKED = (
@@ -133,6 +134,19 @@ def test_half_an_answer_is_none(ends: Ends, said: bytes, sentence: str):
         asked(ends, said, hang_up=True).read()
     assert str(unanswered.value) == sentence
     assert not ends[0].stands()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64], ids=["an empty label", "a long label"])
+def test_a_host_that_can_not_be_a_name_is_not_reached(host: str):
+    with pytest.raises(Unreached) as unreached:
+        Connection.to(host, 443, 1)
+    assert str(unreached.value) == f"no host can have the name {host!r}"
+
+
+def test_no_certificate_is_good_for_what_can_not_be_a_name(ends: Ends):
+    with pytest.raises(Distrusted) as distrusted:
+        ends[0].encrypt(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "a..b")
+    assert str(distrusted.value) == "TLS: no host can have the name 'a..b'"
 
 
 def test_silence_is_waited_out_for_so_long(ends: Ends):
