@@ -8,10 +8,10 @@ capability arguments those whose capability it declares.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from multinet.cni import jsonkeys, versions
 from multinet.cni.names import check_network_name
@@ -38,6 +38,8 @@ _UNMARSHALL: Final = "error unmarshall network config: "
 _LIST: Final = "error parsing configuration list: "
 
 
+T = TypeVar("T")
+
 KEPT: Final = 64
 LONGEST_KEPT: Final = 8192
 """How many readings are kept, and of texts up to how many bytes."""
@@ -58,6 +60,9 @@ class NetConf:
     """"" when there is none: an executable knows its own."""
     previous: Result | None = None
     """A previous result that is not in ``raw``: one that was made in this process."""
+    _read: dict[Callable[[NetConf], Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @staticmethod
     def parse(stdin: bytes) -> NetConf:
@@ -85,6 +90,17 @@ class NetConf:
         _ = self.version, self.ipam_type, self.dns, self.runtime_config, self.args_cni
         _ = self.capabilities, self.valid_attachments
         return self
+
+    def once(self, read: Callable[[NetConf], T]) -> T:
+        """What ``read`` makes of this configuration, kept with it: it must depend on nothing else, and what it
+        returns must not be changed. (The checks of a plugin are a tenth of its ADD, and a configuration is the
+        same for each container of a network.)
+        """
+        try:
+            found: T = self._read[read]
+        except KeyError:
+            found = self._read[read] = read(self)
+        return found
 
     @cached_property
     def version(self) -> str:

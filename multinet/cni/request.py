@@ -51,6 +51,9 @@ VERBS: Final[Mapping[str, Needs]] = {
     Verb.VERSION: Needs(stdin=False),
 }  # fmt: skip
 
+_NOTHING: Final = Needs()
+_EMPTY: Final = NetConf(raw={}, name="", type="")
+
 _CHECKS: Final[Mapping[str, Callable[[str], None] | None]] = {
     "CNI_CONTAINERID": check_container_id,
     "CNI_NETNS": None,
@@ -87,10 +90,10 @@ class Request:
         Raises NoCommand when CNI_COMMAND is missing: somebody ran it by hand and wants to know what it is.
         """
         command = env.get("CNI_COMMAND", "")
-        needs = VERBS.get(command, Needs())
+        needs = VERBS.get(command, _NOTHING)
         found = _variables(env, command, needs)
         text = b""
-        conf = NetConf(raw={}, name="", type="")
+        conf = _EMPTY
         if needs.stdin:
             text = _read(stdin)
             conf = NetConf.parse(text)

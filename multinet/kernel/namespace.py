@@ -119,11 +119,13 @@ class Namespace:
         A thread that can't come back would do the next pod's work in this pod's namespace, so then the
         process ends. One that is there already stays, and needs no right to go anywhere.
         """
-        here = os.stat(HERE)
-        if (here.st_dev, here.st_ino) == self.identity:
-            return open_something()
+        # Opened before it is known to be needed: the walk to it through /proc is the dear part, and a stat would be
+        # a second one.
         home = os.open(HERE, _OPEN)
         try:
+            here = os.fstat(home)
+            if (here.st_dev, here.st_ino) == self.identity:
+                return open_something()
             try:
                 self._enter()
                 return open_something()

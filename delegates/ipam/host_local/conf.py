@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from delegates.ipam.host_local.ranges import RangeSet, read_sets
@@ -33,18 +33,29 @@ class HostLocalConf:
 
 
 def parse(conf: NetConf, args: Args) -> HostLocalConf:
+    requested = _requested(conf.once(checked), args)
+    found = conf.once(read)
+    return replace(found, requested=requested) if requested else found
+
+
+def checked(conf: NetConf) -> Mapping[str, Any]:
     raw = SCHEMA.read(conf.raw)
-    ipam = raw.get("ipam")
-    if ipam is None:
+    if raw.get("ipam") is None:
         raise InvalidConfig("IPAM config missing 'ipam' key", hint="host-local reads its ranges there")
-    requested = _requested(raw, args)
+    return raw
+
+
+def read(conf: NetConf) -> HostLocalConf:
+    """All but the requested addresses, which CNI_ARGS may name too."""
+    raw = conf.once(checked)
+    ipam = raw["ipam"]
     sets = _sets(ipam, raw.get("runtimeConfig", {}))
     _check_version(sets, conf.version)
     with inside(".ipam"):
         routes = routes_from_json(ipam)
     return HostLocalConf(
         sets=sets,
-        requested=requested,
+        requested=(),
         routes=routes,
         data_dir=ipam.get("dataDir") or DATA_DIR,
         resolv_conf=ipam.get("resolvConf", ""),

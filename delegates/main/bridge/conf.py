@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from multinet.cni.args import Args
@@ -47,11 +47,28 @@ class BridgeConf:
 
 
 def parse(conf: NetConf, args: Args) -> BridgeConf:
+    if args.lenient:
+        return conf.once(read_leniently)
+    found = conf.once(read_strictly)
+    mac = mac_of(args.known("MAC").get("MAC"), *conf.once(macs))
+    return replace(found, mac=mac) if mac else found
+
+
+def read_strictly(conf: NetConf) -> BridgeConf:
+    return read(conf, strictly=True)
+
+
+def read_leniently(conf: NetConf) -> BridgeConf:
+    return read(conf, strictly=False)
+
+
+def read(conf: NetConf, *, strictly: bool) -> BridgeConf:
+    """All but the MAC, which CNI_ARGS may name too."""
     raw = SCHEMA.read(conf.raw)
     vlan = raw.get("vlan", 0)
     if vlan and vlan not in VLANS:
         raise InvalidConfig(f"invalid VLAN ID {vlan} (must be between 0 and 4094)")
-    if not args.lenient:
+    if strictly:
         refuse_contradictions(raw, conf)
     is_default_gateway = raw.get("isDefaultGateway", False)
     return BridgeConf(
@@ -71,14 +88,14 @@ def parse(conf: NetConf, args: Args) -> BridgeConf:
         dad=raw.get("enabledad", False),
         container_interface=not raw.get("disableContainerInterface", False),
         port_isolation=raw.get("portIsolation", False),
-        mac=""
-        if args.lenient
-        else mac_of(
-            args.known("MAC").get("MAC"),
-            raw.get("args", {}).get("cni", {}).get("mac"),
-            raw.get("runtimeConfig", {}).get("mac"),
-        ),
+        mac="",
     )
+
+
+def macs(conf: NetConf) -> tuple[str | None, str | None]:
+    """The MACs that the configuration itself may name, the later one overriding."""
+    raw = SCHEMA.read(conf.raw)
+    return raw.get("args", {}).get("cni", {}).get("mac"), raw.get("runtimeConfig", {}).get("mac")
 
 
 def refuse_contradictions(raw: Mapping[str, Any], conf: NetConf) -> None:
