@@ -54,10 +54,10 @@ def failure(doing: str, path: AnyPath, error: OSError) -> IOFailure:
     return IOFailure(f"could not {doing} {path}: {reason}", hint=HINTS.get(error.errno or 0, ""))
 
 
-def temporary(path: AnyPath) -> Path:
+def temporary(path: AnyPath) -> str:
     """The name a file has while it is written."""
-    path = Path(path)
-    return path.with_name(f".{path.name}.tmp")
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.tmp")
 
 
 def read(path: AnyPath) -> bytes:
@@ -268,7 +268,8 @@ def _create_named(path: AnyPath, data: bytes, mode: int) -> None:
         os.link(unfinished, path)
     finally:
         steps.step(f"remove {unfinished}")
-        unfinished.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -38,9 +38,8 @@ def capability_args(selection: Selection) -> dict[str, Any]:
 
 def require_capabilities(conflist: NetConfList, wishes: Mapping[str, Any]) -> None:
     """Raise InvalidConfig for a wish that could not reach any plugin of the list."""
-    declared = conflist.capabilities()
     for capability in sorted(ONLY_BY_CAPABILITY & wishes.keys()):
-        if capability not in declared:
+        if capability not in conflist.capabilities():
             raise InvalidConfig(
                 f"{CAPABILITIES[capability]!r} is asked for, but no plugin of the network takes it",
                 hint=f'add "capabilities": {{"{capability}": true}} to the plugin that is to do it',

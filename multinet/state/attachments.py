@@ -40,6 +40,9 @@ class Attachments:
         self._folder = folder / "sandboxes"
         self._locks = folder / "locks"
         self._damaged = folder / "damaged"
+        # Paths of what every ADD opens are joined as texts: six of them as ``Path`` cost it more than the files.
+        self._lock_prefix = f"{self._locks}{os.sep}"
+        self._record_prefix = f"{self._folder}{os.sep}"
 
     def lock(self, container_id: str, *, wait: bool = True) -> files.Lock:
         """Held while a verb works on a sandbox: CNI asks for one operation at a time on one container.
@@ -47,17 +50,18 @@ class Attachments:
         Without ``wait``, entering it while somebody works on the sandbox raises Busy.
         """
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(self._locks / f"{zlib.crc32(container_id.encode()) % LOCKS:04d}", wait=wait)
+        number = zlib.crc32(container_id.encode()) % LOCKS
+        return files.Lock(f"{self._lock_prefix}{number:04d}", wait=wait)
 
     def joining(self) -> files.Lock:
         """Held while a sandbox gets its first record. Any number at once."""
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(self._locks / "joining", shared=True)
+        return files.Lock(f"{self._lock_prefix}joining", shared=True)
 
     def closed(self) -> files.Lock:
         """While it is held nobody joins."""
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(self._locks / "joining")
+        return files.Lock(f"{self._lock_prefix}joining")
 
     def write(self, record: Record) -> None:
         """Raises IOFailure; then nothing of the sandbox may be changed."""
@@ -71,7 +75,7 @@ class Attachments:
     def written(self, container_id: str, ifname: str) -> float:
         """When the record was last written, in seconds of the wall clock; 0.0 where there is none."""
         try:
-            return self._file(container_id, ifname).stat().st_mtime
+            return os.stat(self._file(container_id, ifname)).st_mtime
         except OSError:
             return 0.0
 
@@ -82,13 +86,13 @@ class Attachments:
     def peek(self, container_id: str, ifname: str) -> Record | None:
         """The record for those who only look: None for one that can't be read, which stays where it is."""
         try:
-            return from_json(self._file(container_id, ifname).read_bytes())
-        except (OSError, DecodingFailure):
+            return from_json(files.read(self._file(container_id, ifname)))
+        except (IOFailure, DecodingFailure):
             return None
 
     def exists(self, container_id: str, ifname: str) -> bool:
         """Is there a record, readable or not?"""
-        return self._file(container_id, ifname).exists()
+        return os.path.exists(self._file(container_id, ifname))
 
     def forget(self, container_id: str, ifname: str) -> None:
         """Absent is success; so is a half-written file of a process that died."""
@@ -104,7 +108,7 @@ class Attachments:
             return
         for file in names:
             try:
-                record = self._read(file)
+                record = self._read(str(file))
             except DecodingFailure:
                 continue
             if record is not None:
@@ -127,16 +131,17 @@ class Attachments:
         old += files.older(self._damaged, "*.json", DAMAGED_SECONDS)
         return sum(files.remove(file) for file in old)
 
-    def _file(self, container_id: str, ifname: str) -> Path:
+    def _file(self, container_id: str, ifname: str) -> str:
         # Neither may hold a slash, and a container id holds no '@'.
         name = f"{container_id}@{ifname}.json"
         if len(name) > LONGEST_NAME:
             name = f"{sha256(container_id.encode()).hexdigest()}@{ifname}.json"
-        return self._folder / name
+        return f"{self._record_prefix}{name}"
 
-    def _read(self, file: Path) -> Record | None:
+    def _read(self, file: str) -> Record | None:
         try:
-            data = file.read_bytes()
+            with open(file, "rb") as opened:
+                data = opened.read()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -149,7 +154,7 @@ class Attachments:
         except OtherVersion:
             raise
         except DecodingFailure as error:
-            self._put_aside(file.name, data, error)
+            self._put_aside(os.path.basename(file), data, error)
             raise
 
     def _put_aside(self, name: str, data: bytes, error: DecodingFailure) -> None:

@@ -69,7 +69,7 @@ def test_readers_see_the_old_file_until_the_new_one_is_whole(state: Path) -> Non
 
 
 def test_a_file_left_half_written_does_not_disturb_the_next_writer(state: Path) -> None:
-    files.temporary(state / "file").write_bytes(b"of a process that died, and long")
+    Path(files.temporary(state / "file")).write_bytes(b"of a process that died, and long")
     files.write_atomic(state / "file", b"new")
     assert (state / "file").read_bytes() == b"new"
 
