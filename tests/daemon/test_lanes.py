@@ -144,6 +144,27 @@ def test_a_worker_that_waits_is_woken_by_closing():
     assert ended.wait(5)
 
 
+def test_who_worked_last_works_next():
+    queue = lanes()
+    served: list[str] = []
+
+    def work() -> None:
+        while (one := queue.take()) is not None:
+            served.append(threading.current_thread().name)
+            queue.done(one)
+
+    threads = [threading.Thread(target=work, name=f"worker-{number}") for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(20):
+        submit(queue, job(str(number)))
+        until(lambda wanted=number + 1: len(served) == wanted and queue.asleep == 4)
+    queue.close()
+    for thread in threads:
+        thread.join(5)
+    assert len(set(served)) == 1
+
+
 def test_the_longest_running_is_known():
     queue = lanes()
     assert queue.longest() == 0
