@@ -60,9 +60,7 @@ class NetConf:
     """"" when there is none: an executable knows its own."""
     previous: Result | None = None
     """A previous result that is not in ``raw``: one that was made in this process."""
-    _read: dict[Callable[[NetConf], Any], Any] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _read: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def parse(stdin: bytes) -> NetConf:
@@ -96,10 +94,9 @@ class NetConf:
         returns must not be changed. (The checks of a plugin are a tenth of its ADD, and a configuration is the
         same for each container of a network.)
         """
-        try:
-            found: T = self._read[read]
-        except KeyError:
-            found = self._read[read] = read(self)
+        if read not in self._read:
+            self._read[read] = read(self)
+        found: T = self._read[read]
         return found
 
     @cached_property
