@@ -112,6 +112,10 @@ LINKS: dict[str, tuple[Message, bytes]] = {
         stacked.make_vlan("net1", 4, target_ns_fd=9, vlan_id=4094, mtu=1400, group=7),
         on_master(("IFLA_GROUP", 7), link_info("vlan", ("IFLA_VLAN_ID", 4094))),
     ),
+    "a VRF": (
+        vrfs.make_vrf("blue", 1000),
+        encoded(ifinfmsg, [("IFLA_IFNAME", "blue"), link_info("vrf", ("IFLA_VRF_TABLE", 1000))]),
+    ),
     "an ipvlan": (
         stacked.make_ipvlan("net1", 4, target_ns_fd=9, mode="l3s", mtu=1400, group=7),
         on_master(("IFLA_GROUP", 7), link_info("ipvlan", ("IFLA_IPVLAN_MODE", 2))),
@@ -119,10 +123,6 @@ LINKS: dict[str, tuple[Message, bytes]] = {
     "a dummy": (
         links.make_dummy("net1", group=7),
         encoded(ifinfmsg, [("IFLA_IFNAME", "net1"), ("IFLA_GROUP", 7), link_info("dummy")]),
-    ),
-    "a VRF": (
-        vrfs.make_vrf("blue", 1000),
-        encoded(ifinfmsg, [("IFLA_IFNAME", "blue"), link_info("vrf", ("IFLA_VRF_TABLE", 1000))]),
     ),
     "up": (links.set_up(5), encoded(ifinfmsg, index=5, flags=1, change=1)),
     "down": (links.set_down(5), encoded(ifinfmsg, index=5, flags=0, change=1)),
