@@ -65,7 +65,8 @@ class Node:
     host: Netns
     folder: Path
     bin_dir: Path
-    executables: tuple[str, ...] = ()
+    executables: tuple[str, ...] = ("tuning", "sbr")
+    """Unless told otherwise, the reference's own chained plugins, where we have them too."""
 
     def define(self, name: str, *plugins: Mapping[str, Any], version: str = "1.1.0") -> None:
         """A NetworkAttachmentDefinition with these plugins in its list."""

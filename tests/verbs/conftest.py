@@ -23,5 +23,4 @@ def node(host: Netns, tmp_path: Path) -> Node:
 @pytest.fixture
 def past(node: Node, peers: Path) -> Past:
     (node.folder / "bin").mkdir()
-    (node.folder / "bin" / "tuning").symlink_to(peers / "tuning")  # that one is not ours
     return Past(node=node, peers=peers)
