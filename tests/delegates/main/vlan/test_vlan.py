@@ -54,7 +54,8 @@ def frames(lan: Netns, act: Callable[[], object], *, seconds: str = "10") -> str
         for line in capture.stderr:
             if "listening on" in line:
                 break
-        act()
+        while capture.poll() is None:  # it has seen one, or its time is over
+            act()
         said, _ = capture.communicate()
     return said
 
