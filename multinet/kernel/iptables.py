@@ -40,7 +40,7 @@ class Rule:
     @classmethod
     def parse(cls, line: str) -> Rule:
         """Read a line of ``iptables -S`` that begins with ``-A``. Of what is unknown, nothing is said."""
-        words = [re.sub(r"\\(.)", r"\1", quoted) if quoted else plain for quoted, plain in WORD.findall(line)]
+        words = words_of(line)
         # A negated match says "! -d 224.0.0.0/4", and is none that anybody asks about.
         said = {
             option: value
@@ -86,6 +86,19 @@ class Iptables:
         lines = done.stdout.decode(errors="surrogateescape").split("\n")
         return [Rule.parse(line) for line in lines if line.startswith("-A ")]
 
+    def chains(self, table: str) -> dict[str, list[Rule]]:
+        """Every chain of the table and its rules."""
+        done = self._run(["-t", table, "-S", "--wait"])
+        self._expect_success(done)
+        found: dict[str, list[Rule]] = {}
+        for line in done.stdout.decode(errors="surrogateescape").split("\n"):
+            kind, _, rest = line.partition(" ")
+            if kind in ("-P", "-N"):
+                found[rest.split(" ")[0]] = []
+            elif kind == "-A" and (rule := Rule.parse(line)).chain in found:
+                found[rule.chain].append(rule)
+        return found
+
     def apply(self, table: str, lines: Sequence[str], *, doing: str) -> None:
         """Carry out ``lines`` (in the words of iptables-restore), or none of them and raise."""
         steps.step(doing)
@@ -113,6 +126,11 @@ def _network(text: str) -> Net | None:
         return ip_network(text)
     except ValueError:
         return None
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a rule as iptables prints it, without their quotes."""
+    return [re.sub(r"\\(.)", r"\1", quoted) if quoted else plain for quoted, plain in WORD.findall(line)]
 
 
 def quoted(text: str) -> str:

@@ -7,6 +7,7 @@ byte for byte, and tools that compare or list rules can't tell them apart.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from itertools import pairwise
@@ -24,7 +25,7 @@ DATA_VALUE, DATA_VERDICT = 1, 2
 VERDICT_CODE, VERDICT_CHAIN = 1, 2
 
 META_DREG, META_KEY = 1, 2
-META_IIFNAME, META_NFPROTO = 6, 15
+META_IIFNAME, META_OIFNAME, META_NFPROTO = 6, 7, 15
 
 PAYLOAD_DREG, PAYLOAD_BASE, PAYLOAD_OFFSET, PAYLOAD_LEN = 1, 2, 3, 4
 LINK_HEADER, NETWORK_HEADER = 0, 1
@@ -32,12 +33,16 @@ LINK_HEADER, NETWORK_HEADER = 0, 1
 CMP_SREG, CMP_OP, CMP_DATA = 1, 2, 3
 EQ, NEQ = 0, 1
 
+CT_DREG, CT_KEY = 1, 2
+CT_STATE = 0
+ESTABLISHED, RELATED = 2, 4
+
 BITWISE_SREG, BITWISE_DREG, BITWISE_LEN, BITWISE_MASK, BITWISE_XOR = 1, 2, 3, 4, 5
 
 IMMEDIATE_DREG, IMMEDIATE_DATA = 1, 2
 VERDICT_REGISTER, REGISTER = 0, 1
 
-NF_DROP = 0
+NF_DROP, NF_ACCEPT = 0, 1
 NFT_JUMP, NFT_GOTO, NFT_RETURN = -3, -4, -5
 
 IFNAME_BYTES = 16
@@ -47,6 +52,7 @@ Field: TypeAlias = tuple[str, int, int]
 """A part of a packet: ("payload", header, offset) or ("meta", key, 0)."""
 
 IIFNAME: Field = ("meta", META_IIFNAME, 0)
+OIFNAME: Field = ("meta", META_OIFNAME, 0)
 ETHER_SOURCE: Field = ("payload", LINK_HEADER, 6)
 SOURCE: Mapping[int, Field] = {4: ("payload", NETWORK_HEADER, 12), 6: ("payload", NETWORK_HEADER, 8)}
 """By IP version. The destination address follows the source."""
@@ -65,7 +71,7 @@ def _meaning(element: Mapping[int, bytes]) -> Meaning:
     name = element[EXPR_NAME].rstrip(b"\0").decode()
     data = parse(element.get(EXPR_DATA, b""))
     match name:
-        case "meta" if META_DREG in data:
+        case "meta" | "ct" if META_DREG in data:  # both are numbered alike
             return name, _read(data[META_KEY]), 0
         case "payload" if PAYLOAD_DREG in data:
             return name, *map(_read, (data[PAYLOAD_BASE], data[PAYLOAD_OFFSET], data[PAYLOAD_LEN]))
@@ -102,6 +108,17 @@ def protocol(version: int) -> bytes:
 def from_interface(name: str) -> bytes:
     """``iifname NAME``"""
     return _meta(META_IIFNAME) + _compare(EQ, name.encode().ljust(IFNAME_BYTES, b"\0"))
+
+
+def to_interface(name: str, *, op: int = EQ) -> bytes:
+    """``oifname NAME``, or ``oifname != NAME``"""
+    return _meta(META_OIFNAME) + _compare(op, name.encode().ljust(IFNAME_BYTES, b"\0"))
+
+
+def tracked(states: int) -> bytes:
+    """``ct state established,related``: one of these bits. The kernel keeps them in its own byte order."""
+    load = _expression("ct", number(CT_KEY, CT_STATE), number(CT_DREG, REGISTER))
+    return load + _mask(states.to_bytes(4, sys.byteorder)) + _compare(NEQ, bytes(4))
 
 
 def source(address: IP) -> bytes:
@@ -177,6 +194,7 @@ def _expression(name: str, *data: bytes) -> bytes:
     return nest(LIST_ELEM, text(EXPR_NAME, name), nest(EXPR_DATA, *data))
 
 
+ACCEPT = _verdict(NF_ACCEPT)
 DROP = _verdict(NF_DROP)
 RETURN = _verdict(NFT_RETURN)
 MASQUERADE = _expression("masq")
