@@ -1,7 +1,9 @@
 """Every row of the tables is refused in exactly these words, with exactly this code, and nothing is changed by it.
 
-A table is a YAML file beside this one: what goes in (``front_doors`` says how), then ``code``, ``message`` and
+A table is a YAML file in this folder: what goes in (``front_doors`` says how), then ``code``, ``message`` and
 ``details`` of the error that comes out. What a row does not say is in order, and is the same for all of them.
+``needs: uml`` in a row names the marker of the kernel that it needs. Those in ``plugins`` are about the
+configuration of one of our plugins, called by itself as a CNI executable is, each in a file of its type's name.
 """
 
 from __future__ import annotations
@@ -14,12 +16,11 @@ from typing import Any
 import pytest
 import yaml
 
+from multinet.delegate.registry import installed
 from tests.bad_input.front_doors import Place, Seen, play
 from tests.support import netns as namespaces
 
-pytestmark = pytest.mark.kernel
-
-TABLES = ("annotations", "definitions", "plugins", "requests", "settings")
+FOLDER = Path(__file__).parent
 
 HARMLESS_FILES = ("state/locks/", "addresses/net/lock", "addresses/net/last_reserved_ip.")
 """Locks, which stay; and where host-local's round robin is, which is no reservation."""
@@ -44,11 +45,22 @@ FOUND_BEFORE_ANY_STEP = ("annotations", "definitions", "settings")
 """What a pod and the settings say is read whole before anything is begun; there is nothing to undo then."""
 
 
+TABLES: Mapping[str, list[dict[str, Any]]] = {
+    str(file.relative_to(FOLDER).with_suffix("")): yaml.safe_load(file.read_text())
+    for file in sorted(FOLDER.rglob("*.yaml"))
+}
+
+
 def rows() -> list[Any]:
     return [
-        pytest.param(table, row, id=f"{table}: {row['name']}")
-        for table in TABLES
-        for row in yaml.safe_load((Path(__file__).parent / f"{table}.yaml").read_text())
+        pytest.param(
+            table,
+            row,
+            id=f"{table}: {row['name']}",
+            marks=[getattr(pytest.mark, row["needs"])] if "needs" in row else [],
+        )
+        for table, table_rows in TABLES.items()
+        for row in table_rows
     ]
 
 
@@ -80,6 +92,7 @@ def begun(seen: Seen, place: Place) -> list[str]:
     return [step for step in map(place.untold, seen.steps) if not step.startswith(HARMLESS_STEPS)]
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(("table", "row"), rows())
 def test_a_mistake_is_told_in_these_words_and_changes_nothing(
     table: str, row: Mapping[str, Any], place: Place
@@ -100,6 +113,7 @@ def test_a_mistake_is_told_in_these_words_and_changes_nothing(
     assert not [word for word in INNARDS if word in said["msg"]]
 
 
+@pytest.mark.kernel
 def test_these_checks_would_see_a_change(place: Place) -> None:
     """The same eyes on a request without a mistake."""
     seen = play({"name": "no mistake", "networks": "net-a"}, place)
@@ -114,6 +128,16 @@ def test_these_checks_would_see_a_change(place: Place) -> None:
         place.host.ip("link", "delete", "br-a")
         place.pod.run("ip", "link", "delete", "net1", check=False)
         place.pod.ip("link", "set", "lo", "down")
+
+
+def test_no_installed_delegate_is_left_out() -> None:
+    asked = {row.get("type") for table_rows in TABLES.values() for row in table_rows}
+    left_out = sorted(set(installed()) - asked)
+
+    assert not left_out, (
+        f"nobody has tried wrong configurations of: {', '.join(left_out)}; each wants rows in "
+        "tests/bad_input/plugins/<type>.yaml"
+    )
 
 
 def test_no_two_rows_have_one_name() -> None:
