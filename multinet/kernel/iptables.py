@@ -23,6 +23,7 @@ from multinet.kernel.namespace import Namespace, run_in
 Net: TypeAlias = IPv4Network | IPv6Network
 
 PROGRAMS = {4: "iptables", 6: "ip6tables"}
+LEGACY_TABLES = {4: "/proc/thread-self/net/ip_tables_names", 6: "/proc/thread-self/net/ip6_tables_names"}
 WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 
 
@@ -78,13 +79,17 @@ class Iptables:
 
     def rules(self, table: str, chain: str = "") -> list[Rule] | None:
         """The rules of a chain, or of the whole table; None when there is no such chain."""
+        lines = self.listing(table, chain)
+        return None if lines is None else [Rule.parse(line) for line in lines if line.startswith("-A ")]
+
+    def listing(self, table: str, chain: str = "") -> list[str] | None:
+        """The same as iptables prints it; a chain begins with its -N or -P."""
         arguments = ["-t", table, "-S", *([chain] if chain else []), "--wait"]
         done = self._run(arguments)
         if done.returncode == 1 and chain:
             return None
         self._expect_success(done)
-        lines = done.stdout.decode(errors="surrogateescape").split("\n")
-        return [Rule.parse(line) for line in lines if line.startswith("-A ")]
+        return done.stdout.decode(errors="surrogateescape").split("\n")
 
     def chains(self, table: str) -> dict[str, list[Rule]]:
         """Every chain of the table and its rules."""
@@ -118,6 +123,15 @@ class Iptables:
             words = " ".join(done.args)
             said = done.stderr.decode(errors="replace").strip()
             raise MultinetError(f"running [{words}]: exit status {done.returncode}: {said}")
+
+
+def legacy_tables(host: Namespace, version: int) -> frozenset[str]:
+    """The tables that somebody has used the old iptables for here. To ask iptables itself would make them."""
+    try:
+        with host.visit(lambda: open(LEGACY_TABLES[version])) as file:
+            return frozenset(file.read().split())
+    except OSError:
+        return frozenset()
 
 
 def _network(text: str) -> Net | None:

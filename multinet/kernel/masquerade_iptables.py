@@ -28,7 +28,7 @@ from ipaddress import ip_network
 from typing import Protocol
 
 from multinet.cni.types import CIDR, IP
-from multinet.kernel.iptables import Iptables, Net, quoted
+from multinet.kernel.iptables import Iptables, Net, legacy_tables, quoted
 from multinet.kernel.names import hashed
 from multinet.kernel.namespace import Namespace
 from multinet.kernel.nfnetlink import Message, Nfnetlink
@@ -38,7 +38,6 @@ from multinet.kernel.nft_expr import SOURCE
 VERSIONS = (4, 6)
 FAMILIES = {4: Family.IPV4, 6: Family.IPV6}
 MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
-LEGACY_TABLES = {4: "/proc/thread-self/net/ip_tables_names", 6: "/proc/thread-self/net/ip6_tables_names"}
 
 Held = Callable[[], Collection[IP]]
 
@@ -123,17 +122,9 @@ def stores(host: Namespace, net: Nfnetlink | None) -> Iterator[Store]:
     for version in VERSIONS:
         if net:
             yield NfTables(net, version)
-        if _legacy_nat(host, version) and (program := Iptables(host, version, legacy=True)).installed:
+        program = Iptables(host, version, legacy=True)
+        if "nat" in legacy_tables(host, version) and program.installed:
             yield Legacy(program)
-
-
-def _legacy_nat(host: Namespace, version: int) -> bool:
-    """Has somebody used the old iptables' nat table here? To ask iptables itself would make one."""
-    try:
-        with host.visit(lambda: open(LEGACY_TABLES[version])) as file:
-            return "nat" in file.read().split()
-    except OSError:
-        return False
 
 
 class NfTables:

@@ -70,10 +70,11 @@ class Message:
     flags: int = 0
     body: bytes = b""
     doing: str
+    subsystem: int = SUBSYSTEM
 
     def pack(self, sequence: int, *, flags: int) -> bytes:
         length = HEADER.size + GENMSG.size + len(self.body)
-        kind = SUBSYSTEM << 8 | self.kind
+        kind = self.subsystem << 8 | self.kind
         header = HEADER.pack(length, kind, NLM_F_REQUEST | self.flags | flags, sequence, 0)
         return header + GENMSG.pack(self.family, 0, 0) + self.body
 
@@ -157,6 +158,12 @@ class Nfnetlink:
         for body in self._answers(message, flags=0):
             return body
         raise KernelError(f"could not {message.doing}: the kernel gave no answer")
+
+    def request(self, message: Message) -> None:
+        """Have one thing done that is no part of a batch."""
+        steps.step(message.doing)
+        for _ in self._answers(message, flags=NLM_F_ACK):
+            pass
 
     def dump(self, message: Message, *, containing: bytes = b"") -> list[bytes]:
         """The attributes of every object that ``message`` asks for, or only of those with ``containing`` in

@@ -30,6 +30,8 @@ CHAIN_TABLE, CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE, CHAIN_USERDATA = 
 RULE_TABLE, RULE_CHAIN, RULE_HANDLE, RULE_EXPRESSIONS, RULE_USERDATA = 1, 2, 3, 4, 7
 HOOK_NUMBER, HOOK_PRIORITY = 1, 2
 USERDATA_COMMENT = 0  # the same for tables, chains and rules
+USERDATA_MARK = 0x6D
+"""Ours, of rules: what a comment has no room for, where it must read as another program's. nft(8) passes over it."""
 
 PREROUTING, FORWARD, POSTROUTING = 0, 2, 4
 PRIORITY_BRIDGE_DSTNAT = -300
@@ -110,8 +112,9 @@ class Chain:
     def flush(self) -> Message:
         return self.table.message(DELRULE, self._named(RULE_TABLE, RULE_CHAIN), f"flush {self}")
 
-    def append(self, *expressions: bytes, comment: str = "") -> Message:
-        return self._add_rule(expressions, comment, f"add a rule to {self}", NLM_F_CREATE | NLM_F_APPEND)
+    def append(self, *expressions: bytes, comment: str = "", mark: str = "") -> Message:
+        flags = NLM_F_CREATE | NLM_F_APPEND
+        return self._add_rule(expressions, comment, f"add a rule to {self}", flags, mark)
 
     def insert(self, *expressions: bytes, comment: str = "") -> Message:
         """Before all others."""
@@ -121,9 +124,11 @@ class Chain:
         body = self._named(RULE_TABLE, RULE_CHAIN) + raw(RULE_HANDLE, handle.to_bytes(8))
         return self.table.message(DELRULE, body, f"delete rule {handle} of {self}")
 
-    def _add_rule(self, expressions: tuple[bytes, ...], comment: str, doing: str, flags: int) -> Message:
+    def _add_rule(
+        self, expressions: tuple[bytes, ...], comment: str, doing: str, flags: int, mark: str = ""
+    ) -> Message:
         body = self._named(RULE_TABLE, RULE_CHAIN)
-        body += nest(RULE_EXPRESSIONS, *expressions) + _comment(RULE_USERDATA, comment)
+        body += nest(RULE_EXPRESSIONS, *expressions) + _comment(RULE_USERDATA, comment, mark)
         return self.table.message(NEWRULE, body, doing, flags=flags)
 
     def exists(self, net: Nfnetlink) -> bool:
@@ -153,15 +158,18 @@ class Rule:
     handle: int
     comment: str
     meaning: tuple[Meaning, ...]
+    mark: str = ""
 
     @classmethod
     def read(cls, body: bytes) -> Rule:
         parts = parse(body)
+        userdata = _read_userdata(parts.get(RULE_USERDATA, b""))
         return cls(
             table=parts[RULE_TABLE].rstrip(b"\0").decode(),
             chain=parts[RULE_CHAIN].rstrip(b"\0").decode(),
             handle=int.from_bytes(parts[RULE_HANDLE]),
-            comment=_read_comment(parts.get(RULE_USERDATA, b"")),
+            comment=userdata.get(USERDATA_COMMENT, ""),
+            mark=userdata.get(USERDATA_MARK, ""),
             meaning=meanings(parts.get(RULE_EXPRESSIONS, b"")),
         )
 
@@ -190,18 +198,22 @@ def edit(net: Nfnetlink, plan: Callable[[], Sequence[Message]], *, doing: str) -
     insist(attempt, doing=doing)
 
 
-def _comment(kind: int, words: str) -> bytes:
-    if not words:
-        return b""
+def _comment(kind: int, words: str, mark: str = "") -> bytes:
+    said = ((USERDATA_COMMENT, words), (USERDATA_MARK, mark))
+    rows = [_userdata(which, text) for which, text in said if text]
+    return raw(kind, b"".join(rows)) if rows else b""
+
+
+def _userdata(kind: int, words: str) -> bytes:
     value = words.encode() + b"\0"
-    return raw(kind, bytes([USERDATA_COMMENT, len(value)]) + value)
+    return bytes([kind, len(value)]) + value
 
 
-def _read_comment(userdata: bytes) -> str:
+def _read_userdata(userdata: bytes) -> dict[int, str]:
     """User data is a row of kind, length (a byte each) and value."""
+    found: dict[int, str] = {}
     while len(userdata) >= 2:
         kind, length = userdata[0], userdata[1]
-        if kind == USERDATA_COMMENT:
-            return userdata[2 : 2 + length].rstrip(b"\0").decode(errors="replace")
+        found[kind] = userdata[2 : 2 + length].rstrip(b"\0").decode(errors="replace")
         userdata = userdata[2 + length :]
-    return ""
+    return found

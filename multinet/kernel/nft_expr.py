@@ -28,7 +28,7 @@ META_DREG, META_KEY = 1, 2
 META_IIFNAME, META_OIFNAME, META_NFPROTO = 6, 7, 15
 
 PAYLOAD_DREG, PAYLOAD_BASE, PAYLOAD_OFFSET, PAYLOAD_LEN = 1, 2, 3, 4
-LINK_HEADER, NETWORK_HEADER = 0, 1
+LINK_HEADER, NETWORK_HEADER, TRANSPORT_HEADER = 0, 1, 2
 
 CMP_SREG, CMP_OP, CMP_DATA = 1, 2, 3
 EQ, NEQ = 0, 1
@@ -102,28 +102,28 @@ def wanted_by(rule: Sequence[Meaning], field: Field) -> bytes | None:
 
 def protocol(version: int) -> bytes:
     """``meta nfproto ipv4``: in an inet table, what nft puts before the first match on an IP header."""
-    return _meta(META_NFPROTO) + _compare(EQ, bytes([NFPROTO[version]]))
+    return meta(META_NFPROTO) + compare(EQ, bytes([NFPROTO[version]]))
 
 
 def from_interface(name: str) -> bytes:
     """``iifname NAME``"""
-    return _meta(META_IIFNAME) + _compare(EQ, name.encode().ljust(IFNAME_BYTES, b"\0"))
+    return meta(META_IIFNAME) + compare(EQ, name.encode().ljust(IFNAME_BYTES, b"\0"))
 
 
 def to_interface(name: str, *, op: int = EQ) -> bytes:
     """``oifname NAME``, or ``oifname != NAME``"""
-    return _meta(META_OIFNAME) + _compare(op, name.encode().ljust(IFNAME_BYTES, b"\0"))
+    return meta(META_OIFNAME) + compare(op, name.encode().ljust(IFNAME_BYTES, b"\0"))
 
 
 def tracked(states: int) -> bytes:
     """``ct state established,related``: one of these bits. The kernel keeps them in its own byte order."""
-    load = _expression("ct", number(CT_KEY, CT_STATE), number(CT_DREG, REGISTER))
-    return load + _mask(states.to_bytes(4, sys.byteorder)) + _compare(NEQ, bytes(4))
+    load = expression("ct", number(CT_KEY, CT_STATE), number(CT_DREG, REGISTER))
+    return load + mask(states.to_bytes(4, sys.byteorder)) + compare(NEQ, bytes(4))
 
 
 def source(address: IP) -> bytes:
     """``ip saddr ADDRESS``"""
-    return _load(SOURCE[address.version], len(address.packed)) + _compare(EQ, address.packed)
+    return load(SOURCE[address.version], len(address.packed)) + compare(EQ, address.packed)
 
 
 def destination(network: Net, *, op: int = EQ) -> bytes:
@@ -133,13 +133,13 @@ def destination(network: Net, *, op: int = EQ) -> bytes:
     field = ("payload", header, offset + len(address))
     whole, rest = divmod(network.prefixlen, 8)
     if whole and not rest:
-        return _load(field, whole) + _compare(op, address[:whole])
-    return _load(field, len(address)) + _mask(network.netmask.packed) + _compare(op, address)
+        return load(field, whole) + compare(op, address[:whole])
+    return load(field, len(address)) + mask(network.netmask.packed) + compare(op, address)
 
 
 def ether_source(mac: str) -> bytes:
     """``ether saddr MAC``"""
-    return _load(ETHER_SOURCE, 6) + _compare(EQ, bytes.fromhex(mac.replace(":", "")))
+    return load(ETHER_SOURCE, 6) + compare(EQ, bytes.fromhex(mac.replace(":", "")))
 
 
 def jump(chain: str) -> bytes:
@@ -156,16 +156,16 @@ def _read(value: bytes) -> int:
 
 def _verdict(code: int, *target: bytes) -> bytes:
     verdict = nest(DATA_VERDICT, number(VERDICT_CODE, code), *target)
-    return _expression("immediate", number(IMMEDIATE_DREG, VERDICT_REGISTER), nest(IMMEDIATE_DATA, verdict))
+    return expression("immediate", number(IMMEDIATE_DREG, VERDICT_REGISTER), nest(IMMEDIATE_DATA, verdict))
 
 
-def _meta(key: int) -> bytes:
-    return _expression("meta", number(META_KEY, key), number(META_DREG, REGISTER))
+def meta(key: int) -> bytes:
+    return expression("meta", number(META_KEY, key), number(META_DREG, REGISTER))
 
 
-def _load(field: Field, length: int) -> bytes:
+def load(field: Field, length: int) -> bytes:
     _, header, offset = field
-    return _expression(
+    return expression(
         "payload",
         number(PAYLOAD_DREG, REGISTER),
         number(PAYLOAD_BASE, header),
@@ -174,8 +174,8 @@ def _load(field: Field, length: int) -> bytes:
     )
 
 
-def _mask(mask: bytes) -> bytes:
-    return _expression(
+def mask(mask: bytes) -> bytes:
+    return expression(
         "bitwise",
         number(BITWISE_SREG, REGISTER),
         number(BITWISE_DREG, REGISTER),
@@ -185,16 +185,16 @@ def _mask(mask: bytes) -> bytes:
     )
 
 
-def _compare(op: int, data: bytes) -> bytes:
+def compare(op: int, data: bytes) -> bytes:
     value = nest(CMP_DATA, raw(DATA_VALUE, data))
-    return _expression("cmp", number(CMP_SREG, REGISTER), number(CMP_OP, op), value)
+    return expression("cmp", number(CMP_SREG, REGISTER), number(CMP_OP, op), value)
 
 
-def _expression(name: str, *data: bytes) -> bytes:
+def expression(name: str, *data: bytes) -> bytes:
     return nest(LIST_ELEM, text(EXPR_NAME, name), nest(EXPR_DATA, *data))
 
 
 ACCEPT = _verdict(NF_ACCEPT)
 DROP = _verdict(NF_DROP)
 RETURN = _verdict(NFT_RETURN)
-MASQUERADE = _expression("masq")
+MASQUERADE = expression("masq")
