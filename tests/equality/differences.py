@@ -1,8 +1,8 @@
 """Where ours is meant to leave something else than the reference: every place, what either leaves there,
 and why.
 
-The comparison takes away exactly these. D-n are the defects of the reference that the delegates' READMEs
-speak of.
+The comparison takes away exactly these and those of the files ``differences_*.py``, which are all read. D-n are
+the defects of the reference that the delegates' READMEs speak of.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.equality.difference import ABSENT, ANYTHING, WHATEVER, Difference, kept
-from tests.equality.differences_chained import CLEARED_UP_CHAINED, DIFFERENCES_CHAINED
-from tests.equality.differences_devices import CLEARED_UP_DEVICES, DIFFERENCES_DEVICES
-from tests.equality.differences_stacked import CLEARED_UP_STACKED, DIFFERENCES_STACKED
+from tests.support import gather
+
+OF_OTHERS = tuple(gather.modules("tests.equality", "differences_*.py"))
+"""Each has DIFFERENCES and CLEARED_UP of the delegates that it is about."""
 
 BEFORE_0_3 = tuple(
     f"{type_}-{which}" for type_ in ("bridge", "ptp") for which in ("version-0.[12].0", "no-version")
@@ -265,9 +266,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("code", 0, 8),
         cases=("bridge-refuses-type-of-netns",),
     ),
-    *DIFFERENCES_CHAINED,
-    *DIFFERENCES_STACKED,
-    *DIFFERENCES_DEVICES,
+    *(entry for module in OF_OTHERS for entry in module.DIFFERENCES),
 )
 
 EARLY = "what is wrong in a configuration is found before anything is made"
@@ -295,9 +294,7 @@ CLEARED_UP: Mapping[str, str] = {
     "macvlan-refuses-unknown-ipam": EARLY,
     "macvlan-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",
     "loopback-refuses-other-address": LATE,
-    **CLEARED_UP_CHAINED,
-    **CLEARED_UP_STACKED,
-    **CLEARED_UP_DEVICES,
+    **{name: why for module in OF_OTHERS for name, why in module.CLEARED_UP.items()},
 }
 """Cases in which the reference leaves something behind when it refuses an ADD, and ours nothing: there,
 ours is compared with what was before, and not with the reference. The DEL that follows is compared as

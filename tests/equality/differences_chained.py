@@ -8,7 +8,7 @@ from tests.equality.difference import ABSENT, ANYTHING, WHATEVER, Difference, ke
 
 BACKUP = "files / /run/cni/tuning/id-c1_eth0.json"
 
-DIFFERENCES_CHAINED: tuple[Difference, ...] = (
+DIFFERENCES: tuple[Difference, ...] = (
     # --- tuning ---
     *kept(
         "a MAC is told as the kernel tells it",
@@ -96,7 +96,7 @@ DIFFERENCES_CHAINED: tuple[Difference, ...] = (
     ),
 )
 
-CLEARED_UP_CHAINED: Mapping[str, str] = {
+CLEARED_UP: Mapping[str, str] = {
     "tuning-refuses-mac": "a MAC that is none is found before a file is made",
     "tuning-refuses-multicast-mac": "a MAC that no interface can have is found before a file is made",
     "tuning-refuses-small-mtu": "a refused ADD takes back what it changed",

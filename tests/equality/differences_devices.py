@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.equality.difference import ABSENT, ANYTHING, Difference, kept
 
-DIFFERENCES_DEVICES: tuple[Difference, ...] = (
+DIFFERENCES: tuple[Difference, ...] = (
     # --- host-device ---
     *kept(
         "D-8: IPAM's dns is handed on where the configuration has none, as bridge and ptp do",
@@ -51,7 +51,7 @@ DIFFERENCES_DEVICES: tuple[Difference, ...] = (
     ),
 )
 
-CLEARED_UP_DEVICES: Mapping[str, str] = {
+CLEARED_UP: Mapping[str, str] = {
     "host-device-refuses-ipam-without-addresses": "D-9: the device comes back when IPAM fails",
     "tap-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",
     "tap-refuses-mtu": "a refused ADD takes back what it made",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.equality.difference import ABSENT, ANYTHING, Difference, kept
 
-DIFFERENCES_STACKED: tuple[Difference, ...] = (
+DIFFERENCES: tuple[Difference, ...] = (
     *kept(
         "D-8: IPAM's dns is handed on where the configuration has none, as bridge and ptp do",
         ("result / dns / *", ABSENT, ANYTHING),
@@ -33,7 +33,7 @@ DIFFERENCES_STACKED: tuple[Difference, ...] = (
     ),
 )
 
-CLEARED_UP_STACKED: Mapping[str, str] = {
+CLEARED_UP: Mapping[str, str] = {
     "dummy-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",
     "ipvlan-refuses-ifname-taken": "D-9: the reference leaves its link behind under the random name it had",
     "ipvlan-refuses-ipam-without-addresses": "D-9: the link goes when IPAM fails",

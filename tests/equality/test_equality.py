@@ -13,8 +13,9 @@ from typing import Any, cast
 
 import pytest
 
+from multinet.delegate.registry import installed
 from tests.equality.case import Case
-from tests.equality.cases import CASES
+from tests.equality.cases import CASES, NO_REFERENCE
 from tests.equality.differences import CLEARED_UP, DIFFERENCES
 from tests.equality.machines import Machines
 from tests.equality.play import Verdict, play, stale
@@ -23,13 +24,16 @@ from tests.equality.runner import OurExecutable, Ours, Reference
 AT_ONCE = 4
 """Most of a case is waiting: for links to settle and for namespaces to go."""
 
-pytestmark = [pytest.mark.kernel, pytest.mark.peer]
+played = [pytest.mark.kernel, pytest.mark.peer]
 
 Judge = Callable[[Case], Verdict]
 
 
 def rows() -> list[Any]:
-    return [pytest.param(case, id=case.name, marks=[pytest.mark.uml] if case.uml else []) for case in CASES]
+    return [
+        pytest.param(case, id=case.name, marks=[*played, pytest.mark.uml] if case.uml else played)
+        for case in CASES
+    ]
 
 
 def asked_for(session: pytest.Session) -> list[Case]:
@@ -80,11 +84,23 @@ THROUGH_THE_EXECUTABLE = (
 )
 
 
+@pytest.mark.kernel
+@pytest.mark.peer
 @pytest.mark.parametrize("name", THROUGH_THE_EXECUTABLE)
 def test_so_does_ours_as_an_executable(name: str, machines: Machines, reference: Reference) -> None:
     case = next(case for case in CASES if case.name == name)
     verdict = play(case, machines, reference, OurExecutable())
     assert not verdict.unexplained, "\n".join(verdict.unexplained)
+
+
+def test_no_installed_delegate_is_left_out() -> None:
+    compared = {str(case.conf["type"]) for case in CASES}
+    left_out = sorted(set(installed()) - compared - set(NO_REFERENCE))
+    assert not left_out, (
+        f"compared with nothing: {', '.join(left_out)}; each wants rows in tests/equality/cases/<type>.py, or an "
+        "entry in its NO_REFERENCE that says why there is no program to compare it with"
+    )
+    assert not compared & set(NO_REFERENCE)
 
 
 def test_every_difference_names_a_row_it_is_seen_in() -> None:
