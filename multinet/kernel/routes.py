@@ -292,3 +292,14 @@ def _hops(data: bytes) -> list[Hop]:
         found.append(Hop(gw=_gateway(get(RTA_GATEWAY), get(RTA_VIA)), oif=oif))
         start += (length + 3) & ~3
     return found
+
+
+def way_to(net: Rtnl, address: IP) -> RouteEntry | None:
+    """How the kernel would send there now; None when it could not."""
+    header = _rtmsg(FAMILIES[address.version], 8 * len(address.packed), 0, 0, 0, 0, 0, 0, 0)
+    body = header + raw(RTA_DST, address.packed)
+    try:
+        answer = net.get(Message(doing=f"look up the route to {address}", type=RTM_GETROUTE, body=body))
+    except KernelError:
+        return None
+    return RouteEntry.of(answer)
