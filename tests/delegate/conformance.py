@@ -41,8 +41,10 @@ class Subject:
     """Does it make CNI_IFNAME? (Not so IPAM, and not loopback.)"""
     chained: bool = False
     """Does it change what a plugin before it has made?"""
-    uml: bool = False
-    """Does it need a kernel with more than the least of our machines has?"""
+    needs: str = ""
+    """The marker of the kernel it needs ("uml"), where the least of our machines' will not do."""
+    prepare: Callable[[World], object] = lambda world: None
+    """What has to be there besides: a file of the node's, a server."""
     sees_absence: bool = True
     """Can its CHECK tell that there was no ADD?"""
     versions: tuple[str, ...] = SUPPORTED

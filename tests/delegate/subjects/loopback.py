@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.delegate.conformance import Subject
+
+SUBJECT = Subject(type="loopback", conf={"type": "loopback"}, makes_interface=False)
