@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.delegates.example import Example, default_route
+
+EXAMPLE = Example(prepare=default_route, runtime={"ips": ["192.0.2.7/24"]})
