@@ -12,8 +12,7 @@ hundred microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterable
 from functools import partial
 
 from multinet.cni.types import CIDR, IP
@@ -24,8 +23,7 @@ from multinet.kernel import masquerade_iptables as by_iptables
 from multinet.kernel import masquerade_nftables as by_nftables
 from multinet.kernel.iptables import Iptables
 from multinet.kernel.namespace import Namespace
-from multinet.kernel.nfnetlink import Nfnetlink
-from multinet.kernel.nfpool import borrowed
+from multinet.kernel.nfpool import borrowed, borrowed_if_any
 
 BACKENDS = ("iptables", "nftables")
 
@@ -63,7 +61,7 @@ def teardown(
     masqueraded.
     """
     held = partial(_held_by_others, sandbox, ifname)
-    with _nf_tables(host) as net:
+    with borrowed_if_any(host) as net:
         _to_the_end(
             partial(by_nftables.teardown, net, network=network, ifname=ifname, container_id=container_id)
             if net
@@ -77,7 +75,7 @@ def check(
 ) -> None:
     """Raises CheckFailed unless each of ``addresses`` is masqueraded by one of the backends."""
     missing = [address.ip for address in addresses]
-    with _nf_tables(host) as net:
+    with borrowed_if_any(host) as net:
         if net:
             done = by_nftables.masqueraded(net, network=network, ifname=ifname, container_id=container_id)
             missing = [ip for ip in missing if ip.packed not in done]
@@ -94,7 +92,7 @@ def check(
 
 def gc(host: Namespace, network: str, valid: Collection[tuple[str, str]]) -> None:
     """Remove what belongs to this network and to none of ``valid``, pairs of container id and ifname."""
-    with _nf_tables(host) as net:
+    with borrowed_if_any(host) as net:
         _to_the_end(
             partial(by_nftables.gc, net, network, valid) if net else None,
             partial(by_iptables.gc, host, net, network, {container_id for container_id, _ in valid}),
@@ -120,19 +118,6 @@ def nftables_usable(host: Namespace) -> bool:
     except KernelError:
         return False
     return True
-
-
-@contextmanager
-def _nf_tables(host: Namespace) -> Iterator[Nfnetlink | None]:
-    """A socket, or None where the kernel has no nf_tables or does not let us."""
-    with ExitStack() as stack:
-        net: Nfnetlink | None = None
-        try:
-            net = stack.enter_context(borrowed(host))
-            net.generation()
-        except KernelError:
-            net = None
-        yield net
 
 
 def _held_by_others(sandbox: Namespace | None, ifname: str) -> frozenset[IP]:

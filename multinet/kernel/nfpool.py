@@ -11,9 +11,10 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 
+from multinet.errors import KernelError
 from multinet.kernel.namespace import Namespace
 from multinet.kernel.nfnetlink import Nfnetlink
 
@@ -34,6 +35,19 @@ def borrowed(namespace: Namespace) -> Iterator[Nfnetlink]:
         net.close()
         raise
     _keep(identity, net)
+
+
+@contextmanager
+def borrowed_if_any(namespace: Namespace) -> Iterator[Nfnetlink | None]:
+    """The same, or None where the kernel has no nf_tables or does not let us."""
+    with ExitStack() as stack:
+        net: Nfnetlink | None = None
+        try:
+            net = stack.enter_context(borrowed(namespace))
+            net.generation()
+        except KernelError:
+            net = None
+        yield net
 
 
 def _take(identity: tuple[int, int]) -> Nfnetlink | None:

@@ -33,11 +33,11 @@ USERDATA_COMMENT = 0  # the same for tables, chains and rules
 USERDATA_MARK = 0x6D
 """Ours, of rules: what a comment has no room for, where it must read as another program's. nft(8) passes over it."""
 
-PREROUTING, FORWARD, POSTROUTING = 0, 2, 4
+PREROUTING, FORWARD, OUTPUT, POSTROUTING = 0, 2, 3, 4
 PRIORITY_BRIDGE_DSTNAT = -300
 PRIORITY_BRIDGE_FILTER = -200
 PRIORITY_FILTER = 0
-PRIORITY_SRCNAT = 100
+PRIORITY_DSTNAT, PRIORITY_SRCNAT = -100, 100
 
 
 class Family(IntEnum):
