@@ -10,6 +10,10 @@ from typing import Final
 
 from multinet.errors import BadEnvironment, InvalidConfig, UnknownContainer
 
+META_PLUGINS: Final = frozenset({"multinet", "multus", "multus-shim"})
+"""CNI types that lead to us: our own, and those whose configurations we take over, under whose names our program
+is on the host's disk. A type that is none of these is another plugin's."""
+
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
 
 MAX_IFNAME_BYTES: Final = 15

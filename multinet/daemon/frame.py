@@ -59,9 +59,6 @@ MOST_STDERR_BYTES: Final = 64 << 10
 """How much of a program's stderr is kept, from its end."""
 MOST_FDS: Final = 2
 
-META_NAMES: Final = frozenset({"multinet", "multus", "multus-shim"})
-"""What the meta plugin is called by; the others are those of configurations that it takes over."""
-
 
 class Kind(IntEnum):
     CALL = ord("C")

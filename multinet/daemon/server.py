@@ -20,9 +20,10 @@ from typing import Final
 
 from multinet import log
 from multinet.cni import answer
+from multinet.cni.names import META_PLUGINS
 from multinet.daemon import frame
 from multinet.daemon.caller import Caller, close_all
-from multinet.daemon.frame import META_NAMES, Call, Kind
+from multinet.daemon.frame import Call, Kind
 from multinet.daemon.lanes import Drop, Job, Lanes
 from multinet.daemon.listening import BACKLOG, listen
 from multinet.deadline import Deadline
@@ -370,7 +371,7 @@ def job_of(connection: Connection, call: Call) -> Job[Connection]:
 
 def called_by_plugin(call: Call) -> bool:
     """Was it called by a plugin, under the name of a delegate? Such a call is part of another."""
-    return call.name not in META_NAMES
+    return call.name not in META_PLUGINS
 
 
 def refusal(why: Drop, limits: Limits) -> MultinetError:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from threading import Semaphore
 from typing import Final, Protocol
 
@@ -21,16 +20,14 @@ from multinet.cni.args import Args
 from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile, version_answer
 from multinet.config import Settings
-from multinet.daemon.frame import META_NAMES
 from multinet.daemon.server import Served
 from multinet.daemon.turn import SteppingAside, Turn
 from multinet.deadline import Deadline
 from multinet.delegate import registry, serve
-from multinet.delegate.contract import AnyDelegate
 from multinet.delegate.invoke import Scene
 from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
-from multinet.errors import InvalidConfig, MultinetError, code_of
+from multinet.errors import MultinetError, code_of
 from multinet.kernel.namespace import Namespace, could_not_open
 from multinet.plan import Pod
 from multinet.resolve.defaults import Configurations
@@ -162,7 +159,7 @@ class Service:
             cluster=world.cluster(served.deadline),
             configurations=world.configurations,
             device_info=world.device_info,
-            find_delegate=partial(find_delegate, found),
+            find_delegate=found.find,
             open_scene=lambda asked: scene_of(served, asked),
             boot_id=world.boot_id,
             deadline=served.deadline,
@@ -171,18 +168,6 @@ class Service:
             not_ready=world.not_ready,
             added=self._listener.added(request_id),
         )
-
-
-def find_delegate(registry: Registry, type_: str) -> AnyDelegate:
-    """Raises InvalidConfig for a meta plugin as for one that is not there: it would call us, and wait for ever
-    for the sandbox that we have in work.
-    """
-    if type_ in META_NAMES:
-        raise InvalidConfig(
-            f"{type_} is a meta plugin, which calls the plugins of networks and is none itself",
-            hint="name the plugin that makes the interface as the configuration's 'type'",
-        )
-    return registry.find(type_)
 
 
 def scene_of(served: Served, request: Request) -> AbstractContextManager[Scene]:

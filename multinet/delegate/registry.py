@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from multinet.cni.names import META_PLUGINS
 from multinet.delegate.contract import AnyDelegate, Delegate
 from multinet.delegate.executable import Executable, Here, Runner
-from multinet.errors import MultinetError
+from multinet.errors import InvalidConfig, MultinetError
 
 GROUP = "multinet.delegates"
 
@@ -68,7 +69,14 @@ class Registry:
         self._executables = frozenset(executables)
 
     def find(self, type_: str) -> AnyDelegate:
-        """Raises InvalidConfig when there is neither an installed delegate nor an executable."""
+        """Raises InvalidConfig when there is neither an installed delegate nor an executable, and for a meta
+        plugin: it would call us, and wait for ever for the sandbox that we have in work.
+        """
+        if type_ in META_PLUGINS:
+            raise InvalidConfig(
+                f"{type_} is a meta plugin, which calls the plugins of networks and is none itself",
+                hint="name the plugin that makes the interface as the configuration's 'type'",
+            )
         if type_ in installed() and type_ not in self._executables:
             return load(type_)
         file = self._runner.find(type_, self._path)

@@ -16,12 +16,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from multinet import files, log
-from multinet.cni.names import check_container_id
+from multinet.cni.names import META_PLUGINS, check_container_id
 from multinet.errors import MultinetError
 from multinet.plan import Phase, Record
 from multinet.state.attachments import Attachments
 from multinet.state.libcni import Cache, Cached, read_small
-from multinet.state.scratch import META_PLUGINS, Delegate, attached, read_scratch, record_of
+from multinet.state.scratch import Delegate, attached, read_scratch, record_of
 
 DEVICE_INFO_DIR = Path("/var/run/k8s.cni.cncf.io/devinfo")
 """Where Multus has device-info files. It can't be told otherwise."""

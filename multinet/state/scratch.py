@@ -14,15 +14,12 @@ from typing import Any
 from multinet import log
 from multinet.cni import jsonkeys
 from multinet.cni.args import Args
+from multinet.cni.names import META_PLUGINS
 from multinet.cni.netconf import NetConfList
 from multinet.errors import DecodingFailure, MultinetError
 from multinet.npwg import device
 from multinet.plan import Attachment, Phase, Plan, Pod, Record
 from multinet.state.libcni import Cached
-
-META_PLUGINS = frozenset({"multinet", "multus", "multus-shim"})
-"""Types that lead back to a meta plugin. What they did, they remember themselves; calling them from here would
-go round in circles."""
 
 FIRST_IFNAME = "eth0"
 """What every runtime of Kubernetes calls a pod's first interface."""

@@ -124,3 +124,16 @@ def test_what_can_not_be_found_is_refused(type_: str, path: str, said: str):
     with pytest.raises(InvalidConfig) as caught:
         Registry(path=[part for part in path.split(":") if part], environ={}).find(type_)
     assert (caught.value.message, caught.value.cni_code) == (said, 7)
+
+
+@pytest.mark.parametrize("type_", ["multinet", "multus", "multus-shim"])
+def test_a_meta_plugin_is_nobodys_delegate(type_: str, tmp_path: Path, install: Install):
+    """Not as a program, not when it is asked for as one, not even installed."""
+    program(tmp_path, type_)
+    install("circle", **{type_: "of_circle:Mine"})
+    for executables in ((), (type_,)):
+        with pytest.raises(InvalidConfig) as refused:
+            find(type_, tmp_path, executables=executables)
+        assert refused.value.sentence == (
+            f"{type_} is a meta plugin, which calls the plugins of networks and is none itself"
+        )
