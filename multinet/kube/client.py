@@ -91,10 +91,16 @@ class Api:
 
     @contextmanager
     def stream(
-        self, path: str, *, query: Mapping[str, str], accept: str = JSON, read_seconds: float
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str],
+        accept: str = JSON,
+        read_seconds: float,
+        longest: int | None = None,
     ) -> Iterator[Stream]:
-        """Watch, or list as one object. Silence of ``read_seconds`` raises ApiUnavailable. One try: who watches
-        knows how to go on.
+        """Watch, or list as one object. Silence of ``read_seconds`` raises ApiUnavailable, and a line of more than
+        ``longest`` bytes TooLong. One try: who watches knows how to go on.
         """
         target = Target.of("GET", path, watch="watch" in query)
         for look in (False, True):
@@ -117,7 +123,7 @@ class Api:
         try:
             if reply.status != 200:
                 raise refusal(target, reply)
-            yield Stream(reply, target, self.server)
+            yield Stream(reply, target, self.server, longest)
         finally:
             reply.close()
 

@@ -21,7 +21,7 @@ from multinet.errors import TryAgain
 from multinet.kube import publish
 from multinet.kube.client import Api
 from multinet.kube.errors import ApiNotFound, ApiUnavailable
-from multinet.kube.nads import NadCache
+from multinet.kube.nads import LONGEST_KEPT, NadCache
 from multinet.kube.pods import CONFIG_HASH, PodCache, is_static
 from multinet.npwg.nad import NetworkAttachmentDefinition
 from multinet.npwg.status import NetworkStatus
@@ -95,7 +95,12 @@ class RequestCluster:
         except ApiNotFound:
             return None
         except ApiUnavailable as error:
-            raise _without(f"the NetworkAttachmentDefinition {namespace}/{name}", error) from error
+            what = f"the NetworkAttachmentDefinition {namespace}/{name}"
+            if self._all.nads.too_large(namespace, name):
+                raise _without(
+                    what, error, f"has more than the {LONGEST_KEPT >> 10} KiB that are kept"
+                ) from error
+            raise _without(what, error) from error
 
     def devices(self, pod: Pod) -> Mapping[str, Sequence[str] | None]:
         return self._all.devices.allocated(pod, self._deadline)
@@ -116,8 +121,8 @@ def _is(pod: Pod, uid: str) -> bool:
     return not uid or uid in (pod.uid, pod.annotations.get(CONFIG_HASH))
 
 
-def _without(what: str, error: ApiUnavailable) -> TryAgain:
+def _without(what: str, error: ApiUnavailable, why: str = "was not seen before") -> TryAgain:
     return TryAgain(
-        f"{what} was not seen before, and the API server can't be asked for it: {error.sentence}",
+        f"{what} {why}, and the API server can't be asked for it: {error.sentence}",
         hint="the runtime will try again",
     )

@@ -17,6 +17,8 @@ PIECE = 16 << 10
 """Bytes a read. A record of TLS is not longer, and a read brings one at the most."""
 LONGEST_HEAD = 64 << 10
 """Bytes. An API server's has one; this only stops what is none."""
+LONGEST_BODY = 16 << 20
+"""Bytes of an answer that is read whole: one object, of which etcd takes 1.5 MiB by default."""
 WITHOUT_BODY = (204, 304)
 
 _HEXADECIMAL: Final = b"0123456789abcdefABCDEF"
@@ -151,9 +153,14 @@ class Reply:
         self._body: bytes | None = None
 
     def read(self) -> bytes:
-        """The whole body."""
+        """The whole body. Raises Unanswered, too, where it is longer than any object."""
         if self._body is None:
-            self._body = b"".join(self.pieces())
+            body = bytearray()
+            for piece in self.pieces():
+                body += piece
+                if len(body) > LONGEST_BODY:
+                    raise Unanswered(f"its answer has more than {LONGEST_BODY >> 20} MiB")
+            self._body = bytes(body)
         return self._body
 
     def pieces(self) -> Iterator[bytes]:

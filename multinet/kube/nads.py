@@ -1,13 +1,17 @@
 """Every NetworkAttachmentDefinition of the cluster, at the cost of little more than its text.
 
 10,000 of them are 4 MB: of a good one the configuration is kept as it is, under one text for its name. What is
-wrong with a definition is said to the pod that asks for it, and stands in no other's way.
+wrong with a definition is said to the pod that asks for it, and stands in no other's way. One that is far larger
+than people write them is not kept at all, and asked for when a pod names it: whoever may make definitions could
+fill every node's memory otherwise.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from enum import Enum
+from typing import Any, Final, TypeAlias
 
 from multinet.deadline import Deadline
 from multinet.errors import MultinetError
@@ -18,8 +22,18 @@ from multinet.npwg import nad
 from multinet.npwg.annotations import RESOURCE_NAME
 from multinet.npwg.nad import NetworkAttachmentDefinition
 
-Kept: TypeAlias = str | tuple[str, str] | dict[str, Any]
-"""The configuration; with its resource name, where it has one; what is left of an object that can't be read."""
+LONGEST_KEPT: Final = 64 << 10
+"""Characters of a definition that are kept. A configuration has a few hundred; one with many plugins, thousands."""
+
+
+class Size(Enum):
+    TOO_LARGE = "too large to be kept"
+
+
+Kept: TypeAlias = str | tuple[str, str] | dict[str, Any] | Size
+"""The configuration; with its resource name, where it has one; what is left of an object that can't be read; only
+that there is one.
+"""
 
 
 class NadCache:
@@ -32,9 +46,9 @@ class NadCache:
         )
 
     def get(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
-        """Raises InvalidConfig for one that can't be read."""
+        """None: ask. Raises InvalidConfig for one that can't be read."""
         kept = self.reflector.get(f"{namespace}/{name}")
-        if kept is None:
+        if kept is None or isinstance(kept, Size):
             return None
         if isinstance(kept, dict):
             return nad.parse(kept)
@@ -42,6 +56,10 @@ class NadCache:
         return NetworkAttachmentDefinition(
             namespace=namespace, name=name, config=config, resource_name=resource_name
         )
+
+    def too_large(self, namespace: str, name: str) -> bool:
+        """Is it known, and not kept?"""
+        return self.reflector.get(f"{namespace}/{name}") is Size.TOO_LARGE
 
     def ask(self, namespace: str, name: str, deadline: Deadline) -> NetworkAttachmentDefinition:
         """As the server has it now. Raises ApiNotFound, ApiUnavailable; InvalidConfig as ``get`` does."""
@@ -54,7 +72,10 @@ def _keep(obj: Mapping[str, Any]) -> tuple[str, Kept]:
     try:
         definition = nad.parse(obj)
     except MultinetError:
-        return key, _reduced(obj)
+        reduced = _reduced(obj)
+        return key, reduced if len(json.dumps(reduced)) <= LONGEST_KEPT else Size.TOO_LARGE
+    if len(definition.config) + len(definition.resource_name) > LONGEST_KEPT:
+        return key, Size.TOO_LARGE
     if definition.resource_name:
         return key, (definition.config, definition.resource_name)
     return key, definition.config

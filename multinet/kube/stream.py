@@ -11,17 +11,26 @@ from multinet.kube.errors import ApiUnavailable
 from multinet.kube.http import Reply, Unanswered
 from multinet.kube.paths import Target
 
-LONGEST_LINE = 64 << 20
-"""Bytes of one object of a watch. etcd holds 1.5 MiB by default; this only stops what is no API server."""
+LONGEST_LINE = 16 << 20
+"""Bytes of one object. etcd takes 1.5 MiB by default, and administrators allow a few more; this stops what is no
+API server."""
+
+
+class TooLong(ApiUnavailable):
+    """There is more in one line than is taken."""
 
 
 class Stream:
     """The objects of a watch, one a line. Iterating raises ApiUnavailable when it is cut or falls silent."""
 
-    def __init__(self, reply: Reply, target: Target, server: str) -> None:
+    def __init__(self, reply: Reply, target: Target, server: str, longest: int | None = None) -> None:
+        """``longest``: bytes of a line that is still taken; None: LONGEST_LINE."""
         self._reply = reply
         self._target = target
         self._server = server
+        self._longest = longest or LONGEST_LINE
+        self.size = 0
+        """Bytes of the last line."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         rest = b""
@@ -29,9 +38,10 @@ class Stream:
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 if line:
+                    self.size = len(line)
                     yield decode(line, self._target)
-            if len(rest) > LONGEST_LINE:
-                raise ApiUnavailable(
+            if len(rest) > self._longest:
+                raise TooLong(
                     f"the API server {self._server} sent an endless line to {self._target}", status=200
                 )
 

@@ -22,9 +22,17 @@ from multinet import log
 from multinet.kube.backoff import Backoff
 from multinet.kube.client import JSON, Api, Stream
 from multinet.kube.errors import ApiGone, ApiUnavailable, of_status
+from multinet.kube.stream import TooLong
 
 PAGE: Final = 250
-"""Objects a page. The JSON of one page is in memory at a time: half a megabyte of definitions."""
+"""Objects a page, of which one is in memory at a time: half a megabyte of definitions, as people write them."""
+
+LONGEST_PAGE: Final = 2 << 20
+"""Bytes of a page's JSON, which takes four times as much while it is read. An object may have 1.5 MiB: a page that
+turns out longer is asked for again with fewer objects, down to one."""
+
+FEWER: Final = 8
+"""So many times fewer."""
 
 LIST_SECONDS: Final = 30.0
 """For the server to begin or to go on with a page: it may have hundreds of nodes to answer just then."""
@@ -85,6 +93,7 @@ class Reflector(Generic[K, V]):
         self._accept = accept or Accept()
         self._read_seconds = read_seconds
         self._items: dict[K, V] = {}
+        self._page_objects = PAGE
         self._version = ""
         self._heard_at = 0.0
         self._good = False
@@ -173,9 +182,7 @@ class Reflector(Generic[K, V]):
 
     def _page(self, more: str, into: dict[K, V]) -> tuple[str, str]:
         """Read one page. Returns where the next begins ("": nowhere), and the list's version."""
-        query = {**self._query, "limit": str(PAGE), **({"continue": more} if more else {})}
-        with self._streaming(query, self._accept.list, LIST_SECONDS) as stream:
-            [page] = stream  # one line, as each event of a watch is
+        page = self._short_page(more)
         for one in page.get("items") or ():
             kept = self._keep(one)
             if kept is not None:
@@ -184,6 +191,24 @@ class Reflector(Generic[K, V]):
                 into[key] = value if known is None or known != value else known
         metadata = page["metadata"]
         return metadata.get("continue", ""), metadata["resourceVersion"]
+
+    def _short_page(self, more: str) -> dict[str, Any]:
+        """As many objects as fit; fewer from now on if they don't, and more again where they are small."""
+        while True:
+            count = self._page_objects
+            query = {**self._query, "limit": str(count), **({"continue": more} if more else {})}
+            longest = LONGEST_PAGE if count > 1 else None
+            try:
+                with self._streaming(query, self._accept.list, LIST_SECONDS, longest) as stream:
+                    [page] = stream  # one line, as each event of a watch is
+            except TooLong:
+                if count == 1:
+                    raise
+                self._page_objects = max(1, count // FEWER)
+                continue
+            if stream.size < LONGEST_PAGE // 4:
+                self._page_objects = min(PAGE, 2 * count)
+            return page
 
     def _watch(self) -> None:
         """Until the server ends it. Raises what the client does, and ApiGone when the version is too old."""
@@ -204,9 +229,13 @@ class Reflector(Generic[K, V]):
                 self._good = self._good or time.monotonic() - began >= steady
 
     @contextmanager
-    def _streaming(self, query: Mapping[str, str], accept: str, read_seconds: float) -> Iterator[Stream]:
+    def _streaming(
+        self, query: Mapping[str, str], accept: str, read_seconds: float, longest: int | None = None
+    ) -> Iterator[Stream]:
         """Ask; ``stop`` cuts the answer."""
-        with self._api.stream(self._path, query=query, accept=accept, read_seconds=read_seconds) as stream:
+        with self._api.stream(
+            self._path, query=query, accept=accept, read_seconds=read_seconds, longest=longest
+        ) as stream:
             self._heard_at = time.monotonic()
             with self._hold:
                 self._stream = stream

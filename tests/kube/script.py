@@ -14,6 +14,8 @@ from multinet.kube.errors import ApiError
 class Listener:
     """Stands for Stream."""
 
+    size = 0
+
     def __init__(self, *lines: dict[str, Any]) -> None:
         self._lines = lines
 

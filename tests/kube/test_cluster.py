@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -295,6 +296,32 @@ def test_a_definition_that_is_not_there_is_asked_for_once(
 ):
     assert door(started()).definition(kube_namespace, "net-a") is None
     assert questions.asked() == ["get network-attachment-definitions/net-a"]
+
+
+def test_a_definition_that_is_too_large_to_be_kept_is_asked_for_each_time(
+    control_plane: ControlPlane, kube_namespace: str, started: Start, questions: Questions
+):
+    config = json.dumps({"type": "bridge", "is": "x" * (1 << 20)})
+    kubeobjects.nad(control_plane, kube_namespace, "net-a", config)
+    cluster = started()
+
+    for _ in range(2):
+        found = door(cluster).definition(kube_namespace, "net-a")
+        assert found is not None
+        assert found.config == config
+    assert questions.asked() == ["get network-attachment-definitions/net-a"] * 2
+
+    control_plane.stop_apiserver(signal.SIGKILL)
+    try:
+        with pytest.raises(TryAgain) as refused:
+            door(cluster, 0.5).definition(kube_namespace, "net-a")
+    finally:
+        control_plane.start_apiserver()
+        kubeobjects.delete_nad(control_plane, kube_namespace, "net-a")
+    assert refused.value.message.startswith(
+        f"the NetworkAttachmentDefinition {kube_namespace}/net-a has more than the 64 KiB that are kept, and the "
+        "API server can't be asked for it: "
+    )
 
 
 # --- while the API server is away ---

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from multinet.kube import http
 from multinet.kube.http import Connection, Distrusted, Reply, Silent, Unanswered, Unreached
 
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
@@ -49,6 +50,19 @@ def test_an_answer_of_a_known_length_leaves_the_connection_free(ends: Ends):
     assert (reply.read(), reply.read()) == (b"hello", b"hello")
     assert connection.stands()
     assert far.recv(1000) == REQUEST
+
+
+def test_an_answer_longer_than_any_object_is_not_taken(ends: Ends, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(http, "LONGEST_BODY", 3 << 20)
+    connection, far = ends
+    sender = threading.Thread(
+        target=lambda: far.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3145729\r\n\r\n" + bytes(3145729))
+    )
+    sender.start()
+    with pytest.raises(Unanswered, match=r"^its answer has more than 3 MiB$"):
+        connection.ask(REQUEST, 5).read()
+    sender.join()
+    assert not connection.stands()
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from multinet.errors import InvalidConfig
-from multinet.kube.nads import NadCache
+from multinet.kube.nads import LONGEST_KEPT, NadCache
 from multinet.npwg.nad import NetworkAttachmentDefinition
 from tests.kube.script import Script
 
@@ -93,6 +93,46 @@ def test_one_that_can_not_be_read_stands_in_no_others_way():
         )
     with pytest.raises(InvalidConfig, match=r'\.spec\.confg: unknown key \(did you mean "config"\?\)'):
         cache.get("shop", "net-b")
+
+
+LARGE = json.dumps({"type": "bridge", "description": "x" * LONGEST_KEPT})
+
+
+def test_what_is_far_larger_than_people_write_them_is_only_known_to_be_there():
+    most = json.dumps({"type": "x"}).ljust(LONGEST_KEPT - 1, " ") + "!"  # the spaces at an end don't count
+    cache = listed(
+        [
+            definition("large", config=LARGE),
+            definition("wrong", config={"type": "x" * LONGEST_KEPT}),
+            definition("most", config=most),
+            definition("more", config=most.replace("x", "xy")),
+        ]
+    )
+
+    known = {name: cache.too_large("shop", name) for name in ("large", "wrong", "most", "more", "other")}
+    assert known == {"large": True, "wrong": True, "most": False, "more": True, "other": False}
+    assert cache.get("shop", "large") is None
+    assert cache.get("shop", "wrong") is None
+    found = cache.get("shop", "most")
+    assert found is not None
+    assert found.config == most
+
+
+def test_a_thousand_large_ones_take_no_memory():
+    pages = [
+        json.dumps([definition(f"net-{number}", config=LARGE) for number in range(first, first + 25)])
+        for first in range(0, 1000, 25)
+    ]
+    tracemalloc.start()
+    try:
+        cache = kept(*pages)
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert len(cache.reflector) == 1000
+    assert held < 1_000_000
 
 
 def test_ten_thousand_take_less_than_eight_megabytes():

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from multinet.kube import watch
+from multinet.kube import stream, watch
 from multinet.kube.watch import Reflector
 from tests.kube.conftest import MakeApi
 from tests.support import kubeobjects
@@ -142,6 +142,29 @@ def test_a_long_list_is_read_page_by_page(field: Field, many: str):
     assert set(reflector.items()) == {f"net-{number}" for number in range(300)}
     lists = [asked.uri for asked in field.plane.requests() if asked.verb == "list" and many in asked.uri]
     assert [("limit=250" in uri, "continue=" in uri) for uri in lists] == [(True, False), (True, True)]
+
+
+def test_of_large_objects_there_are_few_on_a_page(field: Field, monkeypatch: pytest.MonkeyPatch):
+    """A page of 250 would be 250 MB of JSON, in every agent of the cluster at once."""
+    names = [f"a-large-{number}" for number in range(5)]
+    for name in names:
+        kubeobjects.nad(field.plane, field.namespace, name, {"type": "bridge", "is": "x" * (1 << 20)})
+    for number in range(40):
+        kubeobjects.nad(field.plane, field.namespace, f"small-{number}", {"type": "bridge"})
+    read: list[int] = []
+    decode = stream.decode
+    monkeypatch.setattr(stream, "decode", lambda text, *more: read.append(len(text)) or decode(text, *more))
+
+    path = kubeobjects.NADS.format(namespace=field.namespace)
+    reflector = field.watching(path=path)
+
+    assert set(reflector.items()) == {*names, *(f"small-{number}" for number in range(40))}
+    assert max(read) <= watch.LONGEST_PAGE
+    lists = [asked.uri for asked in field.plane.requests() if asked.verb == "list" and path in asked.uri]
+    limits = [int(uri.partition("limit=")[2].partition("&")[0]) for uri in lists]
+    for name in names:
+        kubeobjects.delete_nad(field.plane, field.namespace, name)
+    assert limits == [250, 31, 3, *[1] * 5, 1, 2, 4, 8, 16, 32]
 
 
 def test_a_list_whose_next_page_is_forgotten_is_begun_anew(field: Field, many: str):
