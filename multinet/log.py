@@ -9,12 +9,14 @@ What is bound is the calling thread's own (each thread has its context), and is 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator, MutableMapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from contextvars import ContextVar
+from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -25,6 +27,8 @@ from multinet.errors import MultinetError, code_of
 
 MOST_CHARACTERS = 8000
 """Of one text in a line. An executable may print megabytes, and a node's disk holds the logs of all pods."""
+
+STDERR = 2
 
 bind = bind_contextvars
 """Add to the line that the running verb will say at its end."""
@@ -45,7 +49,7 @@ def set_up(level: str = "info") -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=lambda *_: _Stderr(),
+        logger_factory=lambda *_: _stderr,
         cache_logger_on_first_use=True,
     )
 
@@ -60,19 +64,36 @@ def _bounded(_logger: object, _method: str, line: MutableMapping[str, Any]) -> M
 
 
 class _Stderr:
-    """What nobody listens to is lost. It never becomes the verb's error, nor a line on stdout."""
+    """What nobody takes is lost, and the next line is tried anew. It never becomes the verb's error, nor a line on
+    stdout.
+
+    The file itself is written to: ``sys.stderr`` holds back what it could not write, says it again before the next
+    line, and makes the exit status 120 when it can't say it at the end either.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._cut = False
+        """Of the last line, only a part was taken."""
 
     def msg(self, line: str) -> None:
-        if sys.stderr is None:
+        if sys.stderr is None:  # closed: by now it may be the number of another file
             return
-        try:
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            # What it holds back is tried again when the interpreter ends, and would make the exit status 120.
-            sys.stderr = None
+        left = (line + "\n").encode("utf-8", "backslashreplace")
+        with self._lock, suppress(OSError):
+            if self._cut:
+                left = b"\n" + left
+            whole = len(left)
+            try:
+                while left:
+                    left = left[os.write(STDERR, left) :]
+            finally:
+                self._cut = bool(left) and (self._cut or len(left) < whole)
 
     debug = info = warning = error = msg
+
+
+_stderr = _Stderr()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -198,7 +197,7 @@ def _be_the_plugin(row: Mapping[str, Any], place: Place, pipe: int) -> None:
     report: dict[str, Any] = {}
     try:
         with open(os.devnull, "w") as null:
-            sys.stderr = null
+            os.dup2(null.fileno(), 2)
             taken: list[str] = []
             before = _links(place)
             steps.listen(taken.append)

@@ -19,11 +19,11 @@ Serve = Callable[..., Probes]
 
 
 @pytest.fixture
-def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
+def logged(capfd: pytest.CaptureFixture[str]) -> Iterator[Logged]:
     """The log is set up at ``info``; call it for the lines said since the last call, without their time."""
 
     def take() -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
         return [{key: value for key, value in line.items() if key != "timestamp"} for line in lines]
 
     log.set_up("info")

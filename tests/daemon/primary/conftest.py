@@ -63,11 +63,11 @@ def make(folder: Folder, tmp_path: Path, clock: Clock, told: list[str]) -> Itera
 
 
 @pytest.fixture
-def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
+def logged(capfd: pytest.CaptureFixture[str]) -> Iterator[Logged]:
     """Without their time."""
 
     def take() -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
         return [{key: value for key, value in line.items() if key != "timestamp"} for line in lines]
 
     log.set_up("info")
