@@ -8,7 +8,7 @@ The order is always: ``parse`` for every plugin of every network of the pod, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -16,7 +16,7 @@ from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import DNS, Result
 from multinet.cni.versions import SUPPORTED
-from multinet.delegate.doors import Ipam
+from multinet.delegate.doors import Ipam, Other
 from multinet.delegate.undo import Undo
 from multinet.errors import MultinetError
 from multinet.kernel.namespace import Namespace
@@ -48,6 +48,8 @@ class Call(Generic[C]):
     """``dns`` of the configuration."""
     ipam: Ipam | None = None
     """None when the configuration names no ``ipam.type``."""
+    others: Callable[[NetConf], Other] | None = None
+    """Where ``other`` gets it from; None: nowhere."""
     group: int = 0
     """The link group of this request (``names.link_group``): every virtual link made in the sandbox carries
     it, so that DEL can remove all links of a pod with one message."""
@@ -60,6 +62,15 @@ class Call(Generic[C]):
         if self.sandbox is None:
             raise MultinetError("there is no namespace to work in: the runtime named none")
         return self.sandbox
+
+    def other(self, conf: NetConf) -> Other:
+        """Another plugin, for one that hands its work on: found as all are, its configuration read.
+
+        Raises InvalidConfig; what can be known of that beforehand is (``Delegate.hands_on``).
+        """
+        if self.others is None:
+            raise MultinetError(f"the plugin {conf.type!r} can't be called from here")
+        return self.others(conf)
 
     def dns_of(self, ipam_result: Result) -> DNS:
         """The configuration's ``dns`` where it says anything, else IPAM's.
@@ -87,6 +98,11 @@ class Delegate(Generic[C]):
     def parse(self, conf: NetConf, args: Args) -> C:
         """Read and check the whole configuration, without looking at the machine. Raises InvalidConfig."""
         raise NotImplementedError
+
+    def hands_on(self, conf: C) -> NetConf | None:
+        """The configuration with which ``add`` will call another plugin, as far as it is known before: that one
+        is found and reads it together with all others, before the first ``add``. None: it calls none."""
+        return None
 
     def add(self, call: Call[C], undo: Undo) -> Result:
         """Make it. Whatever is made pushes its way back at once; the caller walks it if anything fails."""

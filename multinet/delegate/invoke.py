@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from multinet.cni.args import Args
@@ -46,6 +47,8 @@ class Plugin:
     delegate: AnyDelegate
     conf: NetConf
     parsed: Any
+    find: Find
+    args: Args
     ipam: Plugin | None = None
 
     @property
@@ -64,10 +67,15 @@ class Plugin:
             sandbox=scene.sandbox,
             prev_result=prev_result,
             dns=self.conf.dns,
-            ipam=Delegated(self.ipam, scene, prev_result) if self.ipam else None,
+            ipam=DelegatedIpam(self.ipam, scene, prev_result) if self.ipam else None,
+            others=partial(self._other, scene, prev_result),
             group=scene.group,
             valid=scene.valid,
         )
+
+    def _other(self, scene: Scene, prev_result: Result | None, conf: NetConf) -> Delegated:
+        with inside(f"[{conf.type}]"):
+            return Delegated(prepare(self.find, conf, self.args), scene, prev_result)
 
     def add(self, scene: Scene, prev_result: Result | None, undo: Undo) -> Result:
         with inside(f"[{self.type}]"), timed(self.type, Verb.ADD):
@@ -104,12 +112,16 @@ def prepare(find: Find, conf: NetConf, args: Args) -> Plugin:
         with inside(f"[{conf.ipam_type}]"):
             addresser = find(conf.ipam_type)
             reconcile(conf.version, addresser.versions)
-            ipam = Plugin(delegate=addresser, conf=conf, parsed=addresser.parse(conf, args))
-    return Plugin(delegate=delegate, conf=conf, parsed=parsed, ipam=ipam)
+            given = addresser.parse(conf, args)
+            ipam = Plugin(delegate=addresser, conf=conf, parsed=given, find=find, args=args)
+    if (other := delegate.hands_on(parsed)) is not None:
+        with inside(f"[{other.type}]"):
+            prepare(find, other, args)
+    return Plugin(delegate=delegate, conf=conf, parsed=parsed, find=find, args=args, ipam=ipam)
 
 
 class Delegated:
-    """The door to IPAM that a call carries in (``doors.Ipam``)."""
+    """The door to another plugin that a call carries in (``doors.Other``)."""
 
     def __init__(self, plugin: Plugin, scene: Scene, prev_result: Result | None) -> None:
         self._plugin = plugin
@@ -118,19 +130,14 @@ class Delegated:
 
     @property
     def type(self) -> str:
-        return self._plugin.conf.ipam_type
+        return self._plugin.type
 
     def _place(self) -> AbstractContextManager[None]:
         return inside(f"[{self.type}]")
 
     def add(self, undo: Undo) -> Result:
         with self._place(), timed(self.type, Verb.ADD):
-            result = self._plugin.delegate.add(self._call, undo)
-            if not result.ips:
-                raise AddressError(
-                    "IPAM plugin returned missing IP config", hint="give it addresses to hand out"
-                )
-            return result
+            return self._plugin.delegate.add(self._call, undo)
 
     def check(self, prev_result: Result | None) -> None:
         with self._place(), timed(self.type, Verb.CHECK):
@@ -147,3 +154,20 @@ class Delegated:
     def status(self) -> None:
         with self._place(), timed(self.type, Verb.STATUS):
             self._plugin.delegate.status(self._call)
+
+
+class DelegatedIpam(Delegated):
+    """``doors.Ipam``."""
+
+    @property
+    def type(self) -> str:
+        return self._plugin.conf.ipam_type
+
+    def add(self, undo: Undo) -> Result:
+        result = super().add(undo)
+        if not result.ips:
+            with self._place():
+                raise AddressError(
+                    "IPAM plugin returned missing IP config", hint="give it addresses to hand out"
+                )
+        return result
