@@ -66,9 +66,10 @@ $(VENV)/made: requirements.lock pyproject.toml
 peers: .cache/peers.made ## Build the reference's plugins and cnitool into .cache/peers
 	@:
 
-.cache/peers.made: tests/peers/go.mod tests/peers/go.sum tests/support/go.lock tests/support/build-go
+.cache/peers.made: $(wildcard tests/peers/go.* tests/peers/*/go.*) tests/support/go.lock tests/support/build-go
 	@echo "building the reference's programs"
 	@tests/support/build-go tests/peers .cache/peers $(RUN)/python
+	@tests/support/build-go tests/peers/flannel .cache/peers $(RUN)/python
 	@touch $@
 
 .PHONY: cluster
