@@ -8,6 +8,7 @@
     │   └── NoCommand 4             CNI_COMMAND is: somebody ran it by hand
     ├── IOFailure 5                 stdin, a file or a socket failed
     ├── DecodingFailure 6           text that is not what its format asks for
+    │   └── NewerRecord 6           ... or more than this release knows of it
     ├── InvalidConfig 7             well-formed, but says something that can't be done
     │   ├── SelectionError 7        the pod's annotation
     │   └── IsolationError 7        the pod may not use that definition
@@ -110,6 +111,10 @@ class IOFailure(MultinetError):
 
 class DecodingFailure(MultinetError):
     code = 6
+
+
+class NewerRecord(DecodingFailure):
+    """A newer multinet wrote it. It is sound, and neither ours to change nor to remove."""
 
 
 class InvalidConfig(MultinetError):

@@ -117,6 +117,8 @@ class Record:
     foreign: bool = False
     """Somebody else set it up, and this is put together from what they remember: enough to take it back, not
     to judge it. While ``phase`` is INTENDED, there may be more networks than are known."""
+    guessed: bool = False
+    """It stands for one of a newer multinet, which is on disk and can't be read here: enough for the pod to end."""
 
     def done(self, outcomes: Sequence[Outcome]) -> Record:
         results = {outcome.attachment.ifname: outcome.result for outcome in outcomes}

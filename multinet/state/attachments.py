@@ -17,9 +17,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from multinet import files
-from multinet.errors import DecodingFailure, IOFailure
+from multinet.errors import DecodingFailure, IOFailure, NewerRecord
 from multinet.plan import Record
-from multinet.state.record import OtherVersion, from_json, to_json
+from multinet.state.record import from_json, to_json
 
 LOCKS = 1024
 """Sandboxes share this many lock files, which stay: one of its own for each would have to be removed, and
@@ -151,7 +151,7 @@ class Attachments:
             if file != self._file(record.plan.container_id, record.plan.ifname):
                 raise DecodingFailure("the record is damaged: it is of another sandbox than its name says")
             return record
-        except OtherVersion:
+        except NewerRecord:
             raise
         except DecodingFailure as error:
             self._put_aside(os.path.basename(file), data, error)

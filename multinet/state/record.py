@@ -11,17 +11,13 @@ from multinet.cni.netconf import NetConfList
 from multinet.cni.types import Result
 from multinet.cni.versions import CURRENT
 from multinet.cni.wire import result_from_json, result_to_dict
-from multinet.errors import DecodingFailure, MultinetError
+from multinet.errors import DecodingFailure, MultinetError, NewerRecord
 from multinet.plan import Attachment, Phase, Plan, Pod, Record
 
 VERSION = 1
 
 # Plain data, made here: nothing in it can contain itself, and looking for that is a third of the time.
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
-
-
-class OtherVersion(DecodingFailure):
-    """The record is sound, but another multinet wrote it: not ours to put aside."""
 
 
 def to_json(record: Record) -> bytes:
@@ -44,15 +40,17 @@ def to_json(record: Record) -> bytes:
 
 
 def from_json(data: bytes) -> Record:
-    """Raises OtherVersion, and DecodingFailure for anything that ``to_json`` did not write."""
+    """Raises NewerRecord, and DecodingFailure for anything that ``to_json`` did not write."""
     try:
         document = json.loads(data)
         version = document["version"]
-        if version != VERSION:
-            raise OtherVersion(
-                f"the record has version {version!r}, this multinet reads {VERSION}",
+        if isinstance(version, int) and version > VERSION:
+            raise NewerRecord(
+                f"the record has version {version}, this multinet reads {VERSION}",
                 hint="a newer multinet wrote it: run that one, or remove the record after the pod is gone",
             )
+        if version != VERSION:
+            raise ValueError(f"no record has the version {version!r}")
         plan = Plan(
             container_id=_text(document["containerID"]),
             ifname=_text(document["ifname"]),
@@ -70,7 +68,7 @@ def from_json(data: bytes) -> Record:
         if phase is Phase.DONE and results.keys() != {one.ifname for one in plan.attachments}:
             raise ValueError("it is done, but not every network has a result")
         return Record(plan=plan, phase=phase, boot_id=_text(document["bootID"]), results=results)
-    except OtherVersion:
+    except NewerRecord:
         raise
     except MultinetError as error:
         raise DecodingFailure(f"the record is damaged: {error.sentence}") from error

@@ -9,7 +9,7 @@ from dataclasses import replace
 from multinet import log
 from multinet.cni.request import Request, Verb
 from multinet.delegate.invoke import Scene
-from multinet.errors import DecodingFailure, InvalidNetns, MultinetError, raise_together
+from multinet.errors import DecodingFailure, InvalidNetns, MultinetError, NewerRecord, raise_together
 from multinet.kernel import links
 from multinet.kernel.names import link_group
 from multinet.pipeline import chain, reverse
@@ -37,7 +37,8 @@ def delete(request: Request, node: Node) -> None:
 
 
 def take_back(record: Record, scene: Scene, node: Node) -> None:
-    """Undo an ADD, whole or half. The record goes last.
+    """Undo an ADD, whole or half. The record goes last, and one of a newer multinet stays: that may know more to
+    clear than we do, and finds it when it is back.
 
     A network whose plugins are not to be found today keeps the record, but stands in no other's way.
     """
@@ -56,7 +57,8 @@ def take_back(record: Record, scene: Scene, node: Node) -> None:
         failures.append(error)
     raise_together(failures)
     node.device_info.remove(plan)
-    node.records.forget(plan.container_id, plan.ifname)
+    if not record.guessed:
+        node.records.forget(plan.container_id, plan.ifname)
 
 
 @contextmanager
@@ -114,10 +116,15 @@ Find = Callable[[str, str], Record | None]
 
 def recall(request: Request, node: Node, find: Find) -> Record | None:
     """The record. For one that can't be read, the plan that an ADD would make today: the best that is left to
-    go by, since a pod must always be able to end.
+    go by, since a pod must always be able to end. It need not begin: over one of a newer multinet, ADD is refused.
     """
     try:
         record = find(request.container_id, request.ifname)
+    except NewerRecord as error:
+        if request.verb is Verb.ADD:
+            raise
+        log.warn("record of a newer multinet kept", error=str(error), container=request.container_id)
+        return Record(plan=guess(request, node), phase=Phase.INTENDED, boot_id=node.boot_id, guessed=True)
     except DecodingFailure as error:
         log.warn("record damaged", error=str(error), container=request.container_id)
         return Record(plan=guess(request, node), phase=Phase.INTENDED, boot_id=node.boot_id)

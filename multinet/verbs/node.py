@@ -36,7 +36,9 @@ class Records(Protocol):
         """While it is held nobody joins. Entering it waits for those who just do."""
 
     def find(self, container_id: str, ifname: str) -> Record | None:
-        """Raises DecodingFailure for one that can't be read, as long as it is not forgotten."""
+        """Raises DecodingFailure for one that can't be read, as long as it is not forgotten: NewerRecord for one
+        that a newer multinet wrote.
+        """
 
     def find_own(self, container_id: str, ifname: str) -> Record | None:
         """The same, without what others remember of those they set up (``Record.foreign``)."""

@@ -213,18 +213,43 @@ def test_a_damaged_record_does_not_stand_in_anothers_way(
     node.do("DEL", other, container="c2", pod="other")
 
 
-def test_a_record_of_a_newer_multinet_is_told_and_del_still_ends_the_pod(node: Node, pod: Netns) -> None:
+def test_a_record_of_a_newer_multinet_is_told_and_kept_and_the_pod_ends(node: Node, pod: Netns) -> None:
+    """What has vanished from the definitions meanwhile is cleared when that release is back."""
+    node.add(pod)
+    record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
+    written = record.read_text()
+    newer = json.dumps({**json.loads(written), "version": 2})
+    record.write_text(newer)
+
+    for verb in ("CHECK", "ADD"):
+        assert node.refusal(verb, pod) == {
+            "code": 6,
+            "msg": "the record has version 2, this multinet reads 1",
+            "details": "a newer multinet wrote it: run that one, or remove the record after the pod is gone",
+        }
+        assert sorted(pod.links()) == ["eth0", "net1"]
+    node.undefine("net-a")
+    node.do("DEL", pod)
+    node.do("DEL", pod)
+    assert (pod.links(), node.addresses("cluster"), node.records()) == ([], {}, ["c1@eth0.json"])
+    assert record.read_text() == newer
+    assert list(node.addresses("net-a").values()) == ["c1 net1"]
+
+    record.write_text(written)  # the newer release is back, and reads it
+    node.do("DEL", pod)
+    assert (node.addresses("net-a"), node.records()) == ({}, [])
+
+
+def test_gc_spares_what_a_newer_multinet_gave(node: Node, pod: Netns) -> None:
     node.add(pod)
     record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "version": 2}))
 
-    assert node.refusal("CHECK", pod) == {
-        "code": 6,
-        "msg": "the record has version 2, this multinet reads 1",
-        "details": "a newer multinet wrote it: run that one, or remove the record after the pod is gone",
-    }
-    node.do("DEL", pod)
-    assert (pod.links(), node.addresses("cluster"), node.records()) == ([], {}, [])
+    node.gc(("c1", "eth0"))
+
+    assert list(node.addresses("cluster").values()) == ["c1 eth0"]
+    assert list(node.addresses("net-a").values()) == ["c1 net1"]
+    assert node.records() == ["c1@eth0.json"]
 
 
 def test_an_add_into_another_namespace_takes_back_what_is_in_the_first(
