@@ -28,6 +28,7 @@ from multinet.daemon.lanes import Drop, Job, Lanes
 from multinet.daemon.listening import BACKLOG, listen
 from multinet.deadline import Deadline
 from multinet.errors import IOFailure, MultinetError, TryAgain
+from multinet.kernel.namespace import at_home
 
 CALL_SECONDS: Final = 10.0
 """How long a call may take to come in whole."""
@@ -296,14 +297,15 @@ class Server:
     # --- the workers ---
 
     def _work(self) -> None:
-        while (job := self._lanes.take()) is not None:
-            try:
-                self._perform(job)
-            except Exception as error:  # a defect; the thread lives on for the others
-                log.warn("a call was not answered", pid=job.payload.pid, error=repr(error))
-            finally:
-                self._forget(job.payload)
-                self._lanes.done(job)
+        with at_home():
+            while (job := self._lanes.take()) is not None:
+                try:
+                    self._perform(job)
+                except Exception as error:  # a defect; the thread lives on for the others
+                    log.warn("a call was not answered", pid=job.payload.pid, error=repr(error))
+                finally:
+                    self._forget(job.payload)
+                    self._lanes.done(job)
 
     def _perform(self, job: Job[Connection]) -> None:
         connection = job.payload

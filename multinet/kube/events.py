@@ -123,14 +123,13 @@ class Events:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            seconds = self._said.seconds_until_due()
-            if seconds is None:
+            self._note_all()
+            if (entry := self._said.first_due()) is not None:
+                self._write(entry)  # and the next when there is nothing new
+            elif (seconds := self._said.seconds_until_due()) is None:
                 self._note(self._waiting.get())
             else:  # no ADD has to wake this thread up for what is not written yet anyway
                 self._closing.wait(min(seconds, self._calm_seconds))
-            self._note_all()
-            for entry in self._said.due()[:1]:  # and the next when there is nothing new
-                self._write(entry)
         self._note_all()
         for entry in self._said.due(at_once=True):
             self._write(entry)

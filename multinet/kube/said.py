@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -113,8 +113,15 @@ class Said:
 
     def due(self, *, at_once: bool = False) -> list[Entry]:
         """What is to be written now; ``at_once``: whatever is not."""
+        return list(self._each_due(at_once=at_once))
+
+    def first_due(self) -> Entry | None:
+        """Who writes one and asks again, for what has come meanwhile, does not look at all of a burst each time."""
+        return next(self._each_due(), None)
+
+    def _each_due(self, *, at_once: bool = False) -> Iterator[Entry]:
         now = self._clock()
-        return [entry for entry in self._unwritten.values() if at_once or self._due(entry) <= now]
+        return (entry for entry in self._unwritten.values() if at_once or self._due(entry) <= now)
 
     def seconds_until_due(self) -> float | None:
         """None when everything is written."""

@@ -231,7 +231,7 @@ def test_without_an_api_server_nobody_waits_and_what_does_not_fit_is_counted(
         for number in range(module.QUEUE + 100):
             events.failed(pod, MultinetError(f"failure {number}"), "r")
         assert time.monotonic() - began < 1
-        assert events.dropped >= 99  # one may be on its way
+        assert 50 <= events.dropped <= 100  # its thread takes some while they come
         before_end = time.monotonic()
         events.close()
         assert time.monotonic() - before_end < 3
