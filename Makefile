@@ -30,7 +30,7 @@ help: ## Say what there is
 # --- set-up ---
 
 .PHONY: setup
-setup: venv test-packages peers cluster programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
+setup: venv test-packages peers cluster flannel programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
 
 .PHONY: venv
 venv: packages $(VENV)/made ## Make the Python environment only
@@ -79,6 +79,16 @@ cluster: test-packages .cache/cluster.made ## Build kube-apiserver into .cache/c
 .cache/cluster.made: e2e/cluster/programs/go.mod e2e/cluster/programs/go.sum tests/support/go.lock tests/support/build-go
 	@echo "building kube-apiserver (10 minutes from nothing, seconds afterwards)"
 	@tests/support/build-go e2e/cluster/programs .cache/cluster $(RUN)/python
+	@touch $@
+
+.PHONY: flannel
+flannel: test-packages .cache/flannel.made ## Build flannel's daemon into .cache/flannel
+	@:
+
+# Its udp backend is a C program in it.
+.cache/flannel.made: $(shell find e2e/flannel/programs -type f) tests/support/go.lock tests/support/build-go
+	@echo "building flannel's daemon (2 minutes from nothing)"
+	@CGO_ENABLED=1 tests/support/build-go e2e/flannel/programs .cache/flannel $(RUN)/python
 	@touch $@
 
 # C programs of the tests and of the bench: any tests/*/*.c, e2e/*/*.c becomes .cache/c/NAME.
