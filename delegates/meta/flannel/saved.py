@@ -90,6 +90,7 @@ def _load(path: str) -> Saved | None:
     if not os.path.isfile(path):
         return None
     try:
-        return Saved(path=path, conf=NetConf.parse(files.read(path)))
+        conf = NetConf.parse(files.read(path))
     except MultinetError:
         return Saved(path=path, conf=None)
+    return Saved(path=path, conf=conf if conf.type else None)

@@ -170,7 +170,9 @@ def test_a_pod_may_be_on_one_flannel_network_twice(attach: Attach, node: Node, p
     assert pod.links() == []
 
 
-@pytest.mark.parametrize("left", [None, "", '{"name": "cb'], ids=["lost", "empty", "half"])
+@pytest.mark.parametrize(
+    "left", [None, "", '{"name": "cb', '{"name": "cbr0"}'], ids=["lost", "empty", "half", "nobody's"]
+)
 @pytest.mark.parametrize("flanneld", ["up", "gone"])
 def test_del_without_what_was_kept_goes_by_the_configuration(
     attach: Attach, node: Node, pod: Netns, left: str | None, flanneld: str
