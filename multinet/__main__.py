@@ -16,6 +16,8 @@ from multinet.cni import answer
 from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile, version_answer
 from multinet.config import Settings
+from multinet.deadline import Deadline
+from multinet.delegate.executable import Here
 from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
 from multinet.delegate.serve import Answer
@@ -42,10 +44,12 @@ def open_node(request: Request, settings: Settings, environ: Mapping[str, str]) 
             "no cluster is named: 'folder' is missing",
             hint="name the folder of YAML files that holds the pods and definitions",
         )
+    deadline = Deadline.never()
     registry = Registry(
         path=tuple(dict.fromkeys((settings.bin_dir, *request.path))),
         environ=environ,
         executables=settings.executables,
+        runner=Here(deadline),
     )
     return Node(
         settings=settings,
@@ -61,6 +65,7 @@ def open_node(request: Request, settings: Settings, environ: Mapping[str, str]) 
         find_delegate=registry.find,
         open_scene=open_scene,
         boot_id=BOOT_ID.read_text(encoding="ascii").strip(),
+        deadline=deadline,
     )
 
 

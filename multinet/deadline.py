@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from multinet.errors import TryAgain
@@ -30,6 +32,17 @@ class Deadline:
     def limit(self, seconds: float) -> float:
         """That many seconds, or what remains if it is less."""
         return min(seconds, self.remaining())
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """A part of the work may take that long, and no longer than the whole."""
+        whole = self._end, self._seconds
+        if time.monotonic() + seconds < self._end:
+            self._end, self._seconds = time.monotonic() + seconds, seconds
+        try:
+            yield
+        finally:
+            self._end, self._seconds = whole
 
     def end(self, why: str) -> None:
         """From now on nothing remains. ``why`` completes "gave up ... because"."""

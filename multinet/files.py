@@ -15,13 +15,15 @@ import fcntl
 import os
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
 from multinet import steps
-from multinet.errors import Busy, IOFailure
+from multinet.errors import Busy, IOFailure, TryAgain
+from multinet.waiting import waiting
 
 AnyPath: TypeAlias = str | Path
 
@@ -40,6 +42,14 @@ CHUNK = 65536
 
 PROBE = 4096
 """Bytes written to see whether there is room: a block, of which a record needs no more than a few."""
+
+LOCK_SECONDS = 60.0
+"""How long a lock is waited for. Each is held for milliseconds, but that of a sandbox: for as long as its plugins
+take, of which one may hang."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.0002, 0.02
+"""Seconds between two looks at a lock that is held: the kernel has no lock on a file that could be waited for up to a
+point in time. The first is short beside an ADD, the last costs an idle processor nothing."""
 
 UNFINISHED_SECONDS = 3600.0
 """A file that has its ``temporary`` name for that long has no writer any more."""
@@ -179,6 +189,15 @@ def move(source: AnyPath, target: AnyPath) -> None:
         raise failure(f"rename {source} to", target, error) from error
 
 
+def link(to: str, path: AnyPath) -> None:
+    """Make ``path`` a symbolic link."""
+    steps.step(f"link {path}")
+    try:
+        os.symlink(to, path)
+    except OSError as error:
+        raise failure("link", path, error) from error
+
+
 def probe_writable(folder: AnyPath) -> None:
     """Raise IOFailure when no file could be made in ``folder`` now, or nothing written to it. Nothing is left
     there.
@@ -205,13 +224,23 @@ class Lock:
     It holds against other processes and against other threads of this one, and ends with the process. The
     file is never removed: who waits on a removed file would hold a lock that nobody else knows. Leaving the
     block closes it; a ``Lock`` is held by one thread at a time. Without ``wait``, entering it while somebody
-    holds it raises Busy.
+    holds it raises Busy; with it, TryAgain after LOCK_SECONDS, or when of ``remaining()`` seconds there are none.
     """
 
-    def __init__(self, path: AnyPath, mode: int = 0o600, *, wait: bool = True, shared: bool = False) -> None:
+    def __init__(
+        self,
+        path: AnyPath,
+        mode: int = 0o600,
+        *,
+        wait: bool = True,
+        shared: bool = False,
+        remaining: Callable[[], float] | None = None,
+    ) -> None:
         self._path = path
         self._mode = mode
-        self._how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+        self._how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
+        self._wait = wait
+        self._remaining = remaining
         self._fd = -1
 
     def __enter__(self) -> Self:
@@ -222,12 +251,17 @@ class Lock:
                 steps.step(f"create {self._path}")
                 fd = os.open(self._path, os.O_RDONLY | os.O_CREAT, self._mode)
             try:
-                fcntl.flock(fd, self._how)
+                try:
+                    fcntl.flock(fd, self._how)
+                except BlockingIOError as error:
+                    if not self._wait:
+                        held = f"could not lock {self._path}: it is held"
+                        raise Busy(held, errno=errno.EAGAIN) from error
+                    with waiting():
+                        self._wait_for(fd)
             except BaseException:
                 os.close(fd)
                 raise
-        except BlockingIOError as error:
-            raise Busy(f"could not lock {self._path}: it is held", errno=errno.EAGAIN) from error
         except OSError as error:
             raise failure("lock", self._path, error) from error
         self._fd = fd
@@ -238,6 +272,27 @@ class Lock:
     ) -> None:
         fd, self._fd = self._fd, -1
         os.close(fd)
+
+    def _wait_for(self, fd: int) -> None:
+        began, pause = time.monotonic(), FIRST_PAUSE
+        while True:
+            waited = time.monotonic() - began
+            left = LOCK_SECONDS - waited
+            if self._remaining is not None:
+                left = min(left, self._remaining())
+            if left <= 0:
+                raise TryAgain(
+                    f"could not lock {self._path} within {waited:.0f} seconds: somebody holds it",
+                    hint=f"the runtime will try again; `fuser -v {self._path}` tells which process it is, and the "
+                    "agent's log what that works on",
+                )
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_PAUSE)
+            try:
+                fcntl.flock(fd, self._how)
+            except BlockingIOError:
+                continue
+            return
 
 
 def _write_named(path: AnyPath, data: bytes, mode: int) -> None:

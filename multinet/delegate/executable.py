@@ -22,6 +22,7 @@ from multinet.cni.request import VERBS, Verb
 from multinet.cni.types import Result
 from multinet.cni.versions import at_least
 from multinet.cni.wire import result_of_plugin
+from multinet.deadline import Deadline
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.process import TooMuch, exchange
 from multinet.delegate.undo import Undo
@@ -161,7 +162,10 @@ def knows(version: str, verb: Verb) -> bool:
 
 
 class Here:
-    """Runs them from this process, in the namespace of the caller."""
+    """Runs them from this process, in the namespace of the caller, until the request's time is over."""
+
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        self._deadline = deadline or Deadline.never()
 
     def find(self, type_: str, path: Sequence[str]) -> Path:
         """The first regular file of that plain name in the directories of ``path`` (the x bit is not looked
@@ -183,10 +187,11 @@ class Here:
         self, type_: str, file: Path, env: Mapping[str, str], stdin: bytes
     ) -> subprocess.CompletedProcess[bytes]:
         process = _start(file, env)
+        seconds = self._deadline.limit(TIMEOUT_SECONDS)
         try:
-            stdout, stderr = exchange(process, stdin, seconds=TIMEOUT_SECONDS, most=OUTPUT_BYTES)
+            stdout, stderr = exchange(process, stdin, seconds=seconds, most=OUTPUT_BYTES)
         except subprocess.TimeoutExpired:
-            raise too_late(type_, env["CNI_COMMAND"], file, TIMEOUT_SECONDS) from None
+            raise too_late(type_, env["CNI_COMMAND"], file, seconds) from None
         except TooMuch:
             raise too_much(type_) from None
         return subprocess.CompletedProcess([str(file)], process.returncode, stdout, stderr)

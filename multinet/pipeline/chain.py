@@ -13,6 +13,7 @@ from multinet.cni.args import Args
 from multinet.cni.request import VERBS, Verb
 from multinet.cni.types import Result
 from multinet.cni.versions import at_least
+from multinet.delegate.executable import Executable
 from multinet.delegate.invoke import Find, Plugin, Scene, prepare
 from multinet.delegate.undo import Undo
 from multinet.errors import MultinetError, inside, raise_together
@@ -27,6 +28,16 @@ class Chain:
 
     attachment: Attachment
     plugins: tuple[Plugin, ...]
+
+    @property
+    def runs_programs(self) -> bool:
+        """Is any of its plugins, or their IPAM, a program, which may take its time?"""
+        return any(
+            isinstance(one.delegate, Executable)
+            for plugin in self.plugins
+            for one in (plugin, plugin.ipam)
+            if one is not None
+        )
 
     def add(self, scene: Scene, undo: Undo) -> Result:
         """Every plugin in order. What was made is on ``undo``."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,24 +44,27 @@ class Attachments:
         self._lock_prefix = f"{self._locks}{os.sep}"
         self._record_prefix = f"{self._folder}{os.sep}"
 
-    def lock(self, container_id: str, *, wait: bool = True) -> files.Lock:
+    def lock(
+        self, container_id: str, *, wait: bool = True, remaining: Callable[[], float] | None = None
+    ) -> files.Lock:
         """Held while a verb works on a sandbox: CNI asks for one operation at a time on one container.
 
-        Without ``wait``, entering it while somebody works on the sandbox raises Busy.
+        Without ``wait``, entering it while somebody works on the sandbox raises Busy; with it, TryAgain when it
+        takes too long, or nothing of ``remaining()`` is left.
         """
         files.make_dirs(self._locks, mode=0o700)
         number = zlib.crc32(container_id.encode()) % LOCKS
-        return files.Lock(f"{self._lock_prefix}{number:04d}", wait=wait)
+        return files.Lock(f"{self._lock_prefix}{number:04d}", wait=wait, remaining=remaining)
 
-    def joining(self) -> files.Lock:
+    def joining(self, remaining: Callable[[], float] | None = None) -> files.Lock:
         """Held while a sandbox gets its first record. Any number at once."""
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(f"{self._lock_prefix}joining", shared=True)
+        return files.Lock(f"{self._lock_prefix}joining", shared=True, remaining=remaining)
 
-    def closed(self) -> files.Lock:
+    def closed(self, remaining: Callable[[], float] | None = None) -> files.Lock:
         """While it is held nobody joins."""
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(f"{self._lock_prefix}joining")
+        return files.Lock(f"{self._lock_prefix}joining", remaining=remaining)
 
     def write(self, record: Record) -> None:
         """Raises IOFailure; then nothing of the sandbox may be changed."""

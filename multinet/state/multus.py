@@ -11,7 +11,7 @@ of zeros: that is told, and such a file counts as none; a pod must always be abl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -50,14 +50,16 @@ class WithMultus:
         self._runtime = Cache(folder=runtime_cache) if runtime_cache is not None else None
         self._device_info = device_info
 
-    def lock(self, container_id: str, *, wait: bool = True) -> AbstractContextManager[object]:
-        return self._records.lock(container_id, wait=wait)
+    def lock(
+        self, container_id: str, *, wait: bool = True, remaining: Callable[[], float] | None = None
+    ) -> AbstractContextManager[object]:
+        return self._records.lock(container_id, wait=wait, remaining=remaining)
 
-    def joining(self) -> AbstractContextManager[object]:
-        return self._records.joining()
+    def joining(self, remaining: Callable[[], float] | None = None) -> AbstractContextManager[object]:
+        return self._records.joining(remaining)
 
-    def closed(self) -> AbstractContextManager[object]:
-        return self._records.closed()
+    def closed(self, remaining: Callable[[], float] | None = None) -> AbstractContextManager[object]:
+        return self._records.closed(remaining)
 
     def write(self, record: Record) -> None:
         self._records.write(record)

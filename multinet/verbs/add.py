@@ -23,7 +23,8 @@ from multinet.verbs.planning import plan_for
 def add(request: Request, node: Node) -> bytes:
     """The answer, in the version asked for. Raises whatever stood in the way; then nothing is left."""
     refuse_before_ready(node)
-    with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
+    lock = node.records.lock(request.container_id, remaining=node.deadline.remaining)
+    with log.entering("lock", lock), node.open_scene(request) as scene:
         with log.phase("plan"):
             plan = plan_for(request, node)
         log.bind(networks=[attachment.network for attachment in plan.attachments])
@@ -38,7 +39,7 @@ def add(request: Request, node: Node) -> bytes:
             # On disk before anything changes: after a crash, DEL still knows what to clear.
             undo.push("forget the intention", lambda: forget_unless_left(request, node, undo))
             intention = Record(plan=plan, phase=Phase.INTENDED, boot_id=node.boot_id)
-            with log.entering("gc", node.records.joining()):
+            with log.entering("gc", node.records.joining(node.deadline.remaining)):
                 node.records.write(intention)
             node.deadline.check("making the networks")
             refuse_held_devices(plan, node)

@@ -15,7 +15,8 @@ def check(request: Request, node: Node) -> None:
     """Raises CheckFailed for the first thing that is not as it was made."""
     if node.settings.disable_check:
         return
-    with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
+    lock = node.records.lock(request.container_id, remaining=node.deadline.remaining)
+    with log.entering("lock", lock), node.open_scene(request) as scene:
         record = node.records.find(request.container_id, request.ifname)
         if record is not None and record.foreign:
             # What its maker changed after the plugins is not on record, so there is nothing to compare with.

@@ -22,7 +22,8 @@ from multinet.verbs.planning import plan_for
 
 def delete(request: Request, node: Node) -> None:
     """Raises what could not be cleared, after all has been tried; the record stays for the next try."""
-    with log.entering("lock", node.records.lock(request.container_id)), node.open_scene(request) as scene:
+    lock = node.records.lock(request.container_id, remaining=node.deadline.remaining)
+    with log.entering("lock", lock), node.open_scene(request) as scene:
         record = recall(request, node, node.records.find)
         if owner := other_owner(record, scene, node):
             log.warn("namespace left alone", container=request.container_id, netns=scene.netns, owner=owner)

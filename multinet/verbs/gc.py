@@ -6,7 +6,8 @@ of is told which attachments are left, so that IPAM and others can free what lea
 CNI wants a runtime to send no ADD while its GC runs. A list that is a moment old does not name the pod that was
 started since, and taking away a running pod's network is the worst that we could do. So a sandbox that a request
 works on, and one whose ADD had not ended when the GC came in, count as valid; and while networks are told who is
-left, no further sandbox begins. What is spared is left to its DEL, or to the next GC.
+left, no further sandbox begins: a matter of milliseconds, and where a network has programs of the host, of some
+seconds at most. What is spared is left to its DEL, or to the next GC.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from multinet import log
 from multinet.cni.request import Request
@@ -24,6 +26,9 @@ from multinet.plan import Attachment, Phase, Record
 from multinet.verbs.delete import scene_of, take_back
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
+
+PROGRAMS_SECONDS: Final = 10.0
+"""How long the programs of one network may take to hear who is left. No ADD goes on meanwhile."""
 
 
 def gc(request: Request, node: Node) -> None:
@@ -73,9 +78,24 @@ def tell_all(
     """
     with log.phase("plan"):
         default = plan_for(request, node).attachments[0]
-    with log.entering("lock", node.records.closed()):
-        kept = [record for record in node.records.all() if key(record) not in stuck]
-        tell_each(networks_of([*records, *kept], default), default, kept, valid, request, node)
+    failures: list[MultinetError] = []
+    ours: list[Attachment] = []
+    theirs: list[Attachment] = []
+    for network in networks_of(records, default):
+        (theirs if runs_programs(network, node) else ours).append(network)
+    for together in filter(None, (ours, *([one] for one in theirs))):
+        with log.entering("lock", node.records.closed(node.deadline.remaining)):
+            kept = [record for record in node.records.all() if key(record) not in stuck]
+            _attempt(failures, partial(tell_each, together, default, kept, valid, request, node))
+    raise_together(failures)
+
+
+def runs_programs(network: Attachment, node: Node) -> bool:
+    """Each such network is told by itself, so that ADDs go on in between."""
+    try:
+        return chain.read(network, node.find_delegate, lenient=True).runs_programs
+    except MultinetError:
+        return False  # it will not be told
 
 
 def tell_each(
@@ -137,7 +157,7 @@ def networks_of(records: Iterable[Record], default: Attachment) -> list[Attachme
 def tell(network: Attachment, valid: set[tuple[str, str]], request: Request, node: Node) -> None:
     """Forward GC to the plugins of one network."""
     one = chain.read(network, node.find_delegate, lenient=True)
-    with node.open_scene(request) as scene, log.phase("delegates"):
+    with node.open_scene(request) as scene, log.phase("delegates"), node.deadline.within(PROGRAMS_SECONDS):
         one.gc(replace(scene, valid=frozenset(valid)))
 
 

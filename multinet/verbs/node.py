@@ -22,18 +22,23 @@ from multinet.plan import Outcome, Plan, Pod, Record
 from multinet.resolve.defaults import Configurations
 from multinet.resolve.devices import Allocated
 
+Remaining = Callable[[], float]
+"""How many seconds a request may wait still."""
+
 
 class Records(Protocol):
     """What was given to whom (``multinet.state`` keeps it on disk)."""
 
-    def lock(self, container_id: str, *, wait: bool = True) -> AbstractContextManager[object]:
-        """Without ``wait``, entering it raises Busy while it is held."""
+    def lock(
+        self, container_id: str, *, wait: bool = True, remaining: Remaining | None = None
+    ) -> AbstractContextManager[object]:
+        """Without ``wait``, entering it raises Busy while it is held; with it, TryAgain when that takes too long."""
 
-    def joining(self) -> AbstractContextManager[object]:
-        """Held while a sandbox gets its first record; any number at once."""
+    def joining(self, remaining: Remaining | None = None) -> AbstractContextManager[object]:
+        """Held while a sandbox gets its first record; any number at once. Entering it may raise TryAgain."""
 
-    def closed(self) -> AbstractContextManager[object]:
-        """While it is held nobody joins. Entering it waits for those who just do."""
+    def closed(self, remaining: Remaining | None = None) -> AbstractContextManager[object]:
+        """While it is held nobody joins. Entering it waits for those who just do, and may raise TryAgain."""
 
     def find(self, container_id: str, ifname: str) -> Record | None:
         """Raises DecodingFailure for one that can't be read, as long as it is not forgotten: NewerRecord for one

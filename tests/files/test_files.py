@@ -9,13 +9,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from multinet import files, steps
-from multinet.errors import Busy, IOFailure
+from multinet.deadline import Deadline
+from multinet.errors import Busy, IOFailure, TryAgain
+from multinet.waiting import gives_up
 
 
 @pytest.fixture
@@ -272,6 +275,52 @@ def test_a_lock_that_is_not_waited_for_is_refused_while_it_is_held(state: Path) 
     assert str(refused.value) == f"could not lock {lock}: it is held"
     with files.Lock(lock, wait=False):
         pass
+
+
+def test_a_lock_that_is_held_for_ever_is_waited_for_as_long_as_there_is_time(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request's time, or else LOCK_SECONDS; and no longer than the other holds it."""
+    lock = state / "lock"
+    ended = Deadline(1000)
+    ended.end("the agent is being stopped")
+
+    with files.Lock(lock):
+        for remaining in (lambda: 0.0, ended.remaining, Deadline(0.3).remaining):
+            with pytest.raises(TryAgain) as refused, files.Lock(lock, remaining=remaining):
+                pytest.fail("it was held twice")
+        monkeypatch.setattr(files, "LOCK_SECONDS", 0.3)
+        with pytest.raises(TryAgain), files.Lock(lock, shared=True, remaining=Deadline.never().remaining):
+            pytest.fail("it was held twice")
+    assert str(refused.value) == (
+        f"could not lock {lock} within 0 seconds: somebody holds it (the runtime will try again; `fuser -v {lock}` "
+        "tells which process it is, and the agent's log what that works on)"
+    )
+
+
+def test_who_waits_for_a_lock_gives_up_its_turn_and_has_the_lock_soon_after_it_is_free(state: Path) -> None:
+    lock = state / "lock"
+    steps_aside = threading.Event()
+    given: list[float] = []
+
+    @contextmanager
+    def aside() -> Iterator[None]:
+        steps_aside.set()
+        yield
+
+    def wait() -> None:
+        gives_up(aside)
+        with files.Lock(lock):
+            given.append(time.monotonic())
+
+    thread = threading.Thread(target=wait)
+    with files.Lock(lock):
+        thread.start()
+        assert steps_aside.wait(10)
+        assert not given
+    freed = time.monotonic()
+    thread.join()
+    assert given[0] - freed < 1
 
 
 def test_older_files_are_found_by_pattern_and_age(state: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -47,6 +48,44 @@ def test_gc_clears_also_whose_namespace_is_gone(node: Node, two: tuple[Netns, Ne
 
     assert (owners(node, "cluster"), owners(node, "net-a")) == (["c2 eth0"], ["c2 net1"])
     until(lambda: len([link for link in node.host.links() if link.startswith("veth")]) == 2)
+
+
+HANGING = """\
+#!/bin/sh
+cat > /dev/null
+[ "$CNI_COMMAND" = GC ] && echo "$CNI_COMMAND" > {folder}/came && exec sleep 60
+[ "$CNI_COMMAND" = ADD ] && echo '{{"cniVersion":"1.1.0","interfaces":[],"ips":[]}}'
+exit 0
+"""
+
+
+def test_a_program_that_hangs_in_gc_holds_up_adds_for_some_seconds_only(
+    node: Node, two: tuple[Netns, Netns], netns: Callable[..., Netns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of our own networks, and of the program's: each ADD waits for the one network that is being told."""
+    monkeypatch.setattr("multinet.verbs.gc.PROGRAMS_SECONDS", 1.0)
+    program = node.folder / "bin" / "hanging"
+    program.parent.mkdir()
+    program.write_text(HANGING.format(folder=node.folder))
+    program.chmod(0o755)
+    node.define("net-h", type="hanging")
+    node.pod("third", "net-h")
+    node.add(netns("third"), pod="third", container="c3")
+    node.pod("fourth", "net-h")
+
+    with ThreadPoolExecutor(max_workers=1) as runtime:
+        collecting = runtime.submit(node.refusal, "GC", conf={"cni.dev/valid-attachments": []})
+        until((node.folder / "came").exists, seconds=20, what="GC to hang")
+        fourth = netns("fourth")
+        node.add(fourth, pod="fourth", container="c4")
+
+    assert collecting.result() == {
+        "code": 11,
+        "msg": "default/net-h[hanging]: hanging GC did not end within 1 seconds and was stopped",
+        "details": "look at what $FOLDER/bin/hanging waits for",
+    }
+    assert node.records() == ["c4@eth0.json"]
+    node.do("CHECK", fourth, pod="fourth", container="c4")
 
 
 def test_gc_leaves_alone_who_has_the_forgotten_ones_path_now(
