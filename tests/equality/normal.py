@@ -236,6 +236,7 @@ SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "proxy": _by("dst", "dev"),
     "port": _by("ifname"),
     "vlan": _by("ifname"),
+    "queue": _by("dev", "kind", "id"),
     "nft": _by_table,
     "iptables": _by_chain,
     "ip6tables": _by_chain,

@@ -25,6 +25,9 @@ IP_NAMES = ("link", "addr", "route", "rule", "neigh", "proxy")
 
 SYSCTLS = ("net/ipv4", "net/ipv6")
 
+QUEUES_OF_THE_KERNEL = ("noqueue", "noop", "mq", "pfifo_fast", "fq_codel")
+"""What a link has when nobody says anything. Where no link has another nobody filters either."""
+
 
 def of_namespace(sys: Path) -> dict[str, Any]:
     """The namespace of the calling thread; ``sys`` is a sysfs of it."""
@@ -33,6 +36,8 @@ def of_namespace(sys: Path) -> dict[str, Any]:
     if any(link.get("linkinfo", {}).get("info_kind") == "bridge" for link in state["link"]):
         state["port"] = _first(_jsons(["bridge", "-d", "-j", "link"]))
         state["vlan"] = _first(_jsons(["bridge", "-j", "vlan"]))
+    if any(link.get("qdisc") not in QUEUES_OF_THE_KERNEL for link in state["link"]):
+        state |= _queues()
     state["nft"] = _first(_jsons(["nft", "-j", "list", "ruleset"]))["nftables"]
     # Rules made through iptables are opaque to nft ("xt"), so iptables says what they are.
     families = {entry["table"]["family"] for entry in state["nft"] if "table" in entry}
@@ -57,6 +62,21 @@ def of_files(*roots: Path, without: tuple[Path, ...]) -> dict[str, str]:
                 mode = path.lstat().st_mode
                 content = path.read_bytes().decode(errors="backslashreplace") if path.is_file() else ""
                 found[str(path)] = f"{mode:o} {content!r}"
+    return found
+
+
+def _queues() -> dict[str, Any]:
+    """Queues and filters; no plugin makes classes. ``id`` is what tc calls handle: here it is told by the maker."""
+    queues = [
+        {**queue, "id": queue["handle"]}
+        for queue in _first(_jsons(["tc", "-r", "-j", "qdisc", "show"]))
+        if queue["kind"] not in QUEUES_OF_THE_KERNEL
+    ]
+    found: dict[str, Any] = {"queue": queues, "filter": {}}
+    for device, name in sorted({(queue["dev"], queue["handle"]) for queue in queues}):
+        shown = _first(_jsons(["tc", "-r", "-j", "filter", "show", "dev", device, "parent", name]))
+        if shown:
+            found["filter"][f"{device} {name}"] = shown
     return found
 
 
