@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from multinet.daemon.app import PARTS_SECONDS
 from tests.daemon.conftest import MakeNode, MakeSandbox
 from tests.support import kubeobjects
 from tests.support.controlplane import AGENT, ControlPlane
@@ -125,6 +127,26 @@ def test_a_server_that_does_not_answer_holds_up_a_pod_no_longer_than_it_may(
         assert line["phases"]["publish"] < 10_000
     finally:
         plane.thaw_apiserver()
+    until(lambda: len(status_of(plane, one)) == 2, seconds=40)
+    node.call("DEL", one).ok()
+
+
+@pytest.mark.usefixtures("net_a")
+def test_a_server_that_does_not_answer_holds_up_the_agents_end_no_longer_than_its_pod_has(
+    make_node: MakeNode, plane: ControlPlane, sandbox: MakeSandbox
+):
+    """Two watches, a late status and an event wait for it: all at once, and not one after the other."""
+    node = make_node().start()
+    one = sandbox("net-a")
+    plane.freeze_apiserver()
+    try:
+        node.call("ADD", one).ok()
+        began = time.monotonic()
+        assert node.stop() == 0
+        assert time.monotonic() - began < PARTS_SECONDS + 2
+    finally:
+        plane.thaw_apiserver()
+    node.start()
     until(lambda: len(status_of(plane, one)) == 2, seconds=40)
     node.call("DEL", one).ok()
 
