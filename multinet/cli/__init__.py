@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from multinet import __version__
+from multinet.cli.install import install
 from multinet.cli.migrate import migrate
 from multinet.cli.sandbox.commands import sandbox
+from multinet.cli.uninstall import uninstall
 from multinet.errors import MultinetError
 
 
@@ -41,5 +43,7 @@ def main() -> None:
     """The multi-network stack for Kubernetes pods."""
 
 
+main.add_command(install)
 main.add_command(migrate)
 main.add_command(sandbox)
+main.add_command(uninstall)

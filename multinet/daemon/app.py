@@ -17,7 +17,7 @@ from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.config.reload import changed, reloaded
 from multinet.daemon import metrics as known
-from multinet.daemon import shim_conf
+from multinet.daemon import leaving, shim_conf
 from multinet.daemon.keeper import Keeper
 from multinet.daemon.lanes import Drop
 from multinet.daemon.metrics import Dropped, Metrics
@@ -131,6 +131,8 @@ class Agent:
 
     # --- told by the service (``service.Listener``) ---
 
+        if leaving.begun(self.settings.state_dir):
+            leaving.clear(self.settings)
     def answered(self, verb: str, code: int, seconds: float) -> None:
         self._metrics.request(verb, code, seconds)
 

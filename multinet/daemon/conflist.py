@@ -79,6 +79,15 @@ class Conflist:
             self._mended_at = now
         return told
 
+    def withdraw(self) -> bool:
+        """Remove the file, if it is ours: the node is to be left. Was it there? Raises IOFailure."""
+        there = self._read()
+        self._wanted, self.problem = b"", ""
+        if there is None or not is_ours(there):
+            return False
+        files.remove(self.path)
+        return True
+
     def _lose(self, there: bytes | None, now: float) -> str:
         if now - self._mended_at > STOOD_SECONDS:
             self._in_a_row = 0
@@ -135,6 +144,15 @@ def content(agent: AgentSettings, capabilities: Iterable[str]) -> bytes:
     declared = dict.fromkeys(sorted({*capabilities, POD_ANNOTATIONS}), True)
     conflist = {**versions, "name": agent.network_name, "plugins": [{"type": TYPE, "capabilities": declared}]}
     return json.dumps(conflist, indent=2).encode() + b"\n"
+
+
+def is_ours(data: bytes) -> bool:
+    """Is it a list that calls us, and nobody else?"""
+    try:
+        plugins = json.loads(data)["plugins"]
+        return [plugin["type"] for plugin in plugins] == [TYPE]
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def before(path: Path, suffixes: tuple[str, ...]) -> str:

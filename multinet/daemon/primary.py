@@ -27,7 +27,7 @@ from multinet import files, log
 from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.config.agent import CONF_SUFFIXES
-from multinet.daemon import conflist, confsearch
+from multinet.daemon import conflist, confsearch, leaving
 from multinet.daemon.conflist import Conflist
 from multinet.daemon.confsearch import Choice, Listing
 from multinet.errors import MultinetError, NotAvailable
@@ -236,6 +236,10 @@ class Primary:
 
     def _keep(self) -> str:
         """Returns what others did to our file."""
+        if leaving.begun(self._settings.state_dir):
+            if self._conflist.withdraw():
+                log.info("this node is being left: new pods get no further networks", file=str(self._conflist.path))
+            return ""
         if not self._serving or self.missing:
             return ""
         ready = self._settings.readiness_indicator_file
