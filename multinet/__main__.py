@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from multinet import __version__, log, streams
@@ -18,6 +19,7 @@ from multinet.cni.versions import SUPPORTED, reconcile, version_answer
 from multinet.config import Settings
 from multinet.deadline import Deadline
 from multinet.delegate.executable import Here
+from multinet.delegate.host_links import HostLinks
 from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
 from multinet.delegate.serve import Answer
@@ -51,6 +53,7 @@ def open_node(request: Request, settings: Settings, environ: Mapping[str, str]) 
         executables=settings.executables,
         runner=Here(deadline),
     )
+    host_links = HostLinks(settings.host_links_dir, types=settings.host_links, warn=log.warn)
     return Node(
         settings=settings,
         records=WithMultus(
@@ -63,7 +66,7 @@ def open_node(request: Request, settings: Settings, environ: Mapping[str, str]) 
         configurations=ConfigurationFiles(settings.conf_dir),
         device_info=DeviceInfoFolder(settings.device_info_dir),
         find_delegate=registry.find,
-        open_scene=open_scene,
+        open_scene=partial(open_scene, host_links=host_links),
         boot_id=BOOT_ID.read_text(encoding="ascii").strip(),
         deadline=deadline,
     )

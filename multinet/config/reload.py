@@ -16,7 +16,7 @@ RELOADABLE = frozenset(
     {
         "clusterNetwork", "defaultNetworks", "delegates", "confDir", "namespaceIsolation", "globalNamespaces",
         "multinetNamespace", "systemNamespaces", "executables", "statusForAllPods",
-        "readinessIndicatorFile", "disableCheck", "logLevel", "binDir",
+        "readinessIndicatorFile", "disableCheck", "hostLinks", "logLevel", "binDir",
         "agent.primaryDir", "agent.primary", "agent.cniVersion", "agent.queueSeconds",
         "agent.requestSeconds", "agent.shimWaitSeconds", "agent.reconcileSeconds", "agent.reconcileMost",
     }

@@ -30,6 +30,8 @@ DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo"
 NAMESPACE = "kube-system"
 GLOBAL_NAMESPACES = ("default",)
 SYSTEM_NAMESPACES = ("kube-system",)
+HOST_LINKS = ("vlan", "vxlan")
+"""Who may write a definition may have any link of the host already, and by ``type: vlan`` any VLAN of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,8 +56,14 @@ class Settings:
     status_for_all_pods: bool = False
     readiness_indicator_file: Path | None = None
     disable_check: bool = False
+    host_links: frozenset[str] = frozenset(HOST_LINKS)
     log_level: str = "info"
     agent: AgentSettings = field(default_factory=AgentSettings)
+
+    @property
+    def host_links_dir(self) -> Path:
+        """Who uses which link that was made on demand."""
+        return self.state_dir / "host-links"
 
     @classmethod
     def load(cls, path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -106,6 +114,7 @@ class Settings:
             status_for_all_pods=raw.get("statusForAllPods", False),
             readiness_indicator_file=absolute_or_none(raw, "readinessIndicatorFile"),
             disable_check=raw.get("disableCheck", False),
+            host_links=frozenset(raw.get("hostLinks", HOST_LINKS)),
             log_level=raw.get("logLevel", "info"),
             agent=AgentSettings.parse(raw.get("agent", {}), environ),
         )

@@ -24,6 +24,7 @@ from multinet.daemon.server import Served
 from multinet.daemon.turn import SteppingAside, Turn
 from multinet.deadline import Deadline
 from multinet.delegate import registry, serve
+from multinet.delegate.doors import HostLinks
 from multinet.delegate.invoke import Scene
 from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
@@ -70,6 +71,9 @@ class World(Protocol):
 
     @property
     def device_info(self) -> DeviceInfoFiles: ...
+
+    @property
+    def host_links(self) -> HostLinks: ...
 
     @property
     def boot_id(self) -> str: ...
@@ -132,7 +136,7 @@ class Service:
                     call.name,
                     request,
                     executables=self._world.settings.executables,
-                    open_scene=lambda asked: scene_of(served, asked),
+                    open_scene=lambda asked: scene_of(served, asked, self._world.host_links),
                     runner=served.caller,
                 )
             require_verb_version(request.verb, request.conf.version, SUPPORTED)
@@ -146,6 +150,7 @@ class Service:
     def _node(self, served: Served, request: Request, request_id: str, began: float) -> Node:
         world = self._world
         settings = world.settings
+        host_links = world.host_links
         turn = Turn(world.kernel, served.deadline)
         found = Registry(
             path=tuple(dict.fromkeys((settings.bin_dir, *request.path))),
@@ -160,7 +165,7 @@ class Service:
             configurations=world.configurations,
             device_info=world.device_info,
             find_delegate=found.find,
-            open_scene=lambda asked: scene_of(served, asked),
+            open_scene=lambda asked: scene_of(served, asked, host_links),
             boot_id=world.boot_id,
             deadline=served.deadline,
             asked=time.time() - (time.monotonic() - began) - served.waited,
@@ -170,7 +175,9 @@ class Service:
         )
 
 
-def scene_of(served: Served, request: Request) -> AbstractContextManager[Scene]:
+def scene_of(
+    served: Served, request: Request, host_links: HostLinks | None = None
+) -> AbstractContextManager[Scene]:
     """Where the caller is, and the container it names: by their open files, not by their paths."""
     errno = served.call.netns_errno
     named = served.call.env.get("CNI_NETNS", "")
@@ -182,7 +189,7 @@ def scene_of(served: Served, request: Request) -> AbstractContextManager[Scene]:
             raise could_not_open(path, errno)
         return Namespace.of_fd(served.fds[1], path)
 
-    return open_scene(request, host_of(served), open_netns)
+    return open_scene(request, host_of(served), open_netns, host_links)
 
 
 _host = threading.local()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Final
 
+from multinet import log
 from multinet.config import Settings
 from multinet.daemon.late import Late, PatientCluster
 from multinet.daemon.primary import Primary
 from multinet.deadline import Deadline
+from multinet.delegate.host_links import HostLinks
 from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
 from multinet.errors import TryAgain
@@ -70,6 +73,11 @@ class World:
         self.late = Late(settings.state_dir / "late-status", self._publish)
         self._began = time.monotonic()
 
+    @property
+    def host_links(self) -> HostLinks:
+        settings = self.settings
+        return HostLinks(settings.host_links_dir, types=settings.host_links, warn=log.warn)
+
     def renew(self, settings: Settings) -> None:
         """Take over what may change while the agent runs; requests in work keep what they began with."""
         self.configurations = ConfigurationFiles(settings.conf_dir, self.primary)
@@ -112,6 +120,6 @@ class World:
             configurations=self.configurations,
             device_info=self.device_info,
             find_delegate=registry.find,
-            open_scene=open_scene,
+            open_scene=partial(open_scene, host_links=self.host_links),
             boot_id=self.boot_id,
         )

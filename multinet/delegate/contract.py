@@ -16,7 +16,7 @@ from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import DNS, Result
 from multinet.cni.versions import SUPPORTED
-from multinet.delegate.doors import Ipam, Other
+from multinet.delegate.doors import HostLinks, Ipam, Other
 from multinet.delegate.undo import Undo
 from multinet.errors import MultinetError
 from multinet.kernel.namespace import Namespace
@@ -53,6 +53,8 @@ class Call(Generic[C]):
     group: int = 0
     """The link group of this request (``names.link_group``): every virtual link made in the sandbox carries
     it, so that DEL can remove all links of a pod with one message."""
+    host_links: HostLinks | None = None
+    """Who makes links of the host when they are first needed; None: nobody does, they have to be there."""
     valid: frozenset[tuple[str, str]] = frozenset()
     """GC: the (container id, ifname) pairs that are still attached; everything else of this network goes."""
 

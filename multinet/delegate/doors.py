@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Collection, Set
+from typing import TYPE_CHECKING, Protocol
 
 from multinet.cni.types import Result
 from multinet.delegate.undo import Undo
+
+if TYPE_CHECKING:
+    from multinet.delegate.host_link import HostLink
+    from multinet.delegate.host_link_users import User
+    from multinet.kernel.links import Link
+    from multinet.kernel.namespace import Namespace
 
 
 class Other(Protocol):
@@ -38,3 +45,28 @@ class Ipam(Other, Protocol):
 
         Raises AddressError when the plugin gave no address at all.
         """
+
+
+class HostLinks(Protocol):
+    """Links of the host that are made on demand and go with their last user (``delegate.host_links``)."""
+
+    def take(
+        self,
+        host: Namespace,
+        wanted: HostLink,
+        user: User,
+        undo: Undo,
+        *,
+        bridge: Link | None = None,
+        finish: Callable[[Link], None] | None = None,
+    ) -> Link:
+        """The link, made if need be; that ``user`` gives it back is on ``undo``. Raises InvalidConfig."""
+
+    def release(self, host: Namespace, name: str, user: User) -> None:
+        """``user`` needs it no more; nothing there is success."""
+
+    def gc(self, host: Namespace, network: str, valid: Set[tuple[str, str]]) -> None:
+        """Of that network, only these (container id, ifname) use any."""
+
+    def sweep(self, host: Namespace, containers: Collection[str]) -> int:
+        """Nobody else uses any whose namespace is gone for certain. How many links went."""

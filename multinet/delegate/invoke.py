@@ -18,6 +18,7 @@ from multinet.cni.request import Verb
 from multinet.cni.types import Result
 from multinet.cni.versions import reconcile
 from multinet.delegate.contract import AnyDelegate, Call
+from multinet.delegate.doors import HostLinks
 from multinet.delegate.undo import Undo
 from multinet.errors import AddressError, inside
 from multinet.kernel.namespace import Namespace
@@ -37,6 +38,7 @@ class Scene:
     host: Namespace
     sandbox: Namespace | None
     group: int = 0
+    host_links: HostLinks | None = None
     valid: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -70,6 +72,7 @@ class Plugin:
             ipam=DelegatedIpam(self.ipam, scene, prev_result) if self.ipam else None,
             others=partial(self._other, scene, prev_result),
             group=scene.group,
+            host_links=scene.host_links,
             valid=scene.valid,
         )
 

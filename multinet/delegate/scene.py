@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from multinet.cni.request import Request, Verb
+from multinet.delegate.doors import HostLinks
+from multinet.delegate.host_links import HostLinks as StandardHostLinks
 from multinet.delegate.invoke import Scene
 from multinet.errors import InvalidNetns, NetnsGone
 from multinet.kernel.names import link_group
@@ -20,15 +22,19 @@ OpenNetns = Callable[[str], Namespace]
 
 @contextmanager
 def open_scene(
-    request: Request, host: Namespace | None = None, open_netns: OpenNetns = Namespace.open
+    request: Request,
+    host: Namespace | None = None,
+    open_netns: OpenNetns = Namespace.open,
+    host_links: HostLinks | None = None,
 ) -> Iterator[Scene]:
     """On DEL the container's namespace may be gone, or never named. Raises InvalidNetns.
 
     ``host`` is the namespace that the plugins are called in, where somebody keeps that open: the calling
     thread its own, an agent its caller's. ``open_netns``: paths may only mean something to that caller.
+    ``host_links``: as settings have it; None: as if nobody had written any.
     """
     if host is None:
-        with Namespace.current() as own, open_scene(request, own, open_netns) as scene:
+        with Namespace.current() as own, open_scene(request, own, open_netns, host_links) as scene:
             yield scene
         return
     sandbox = open_sandbox(request, open_netns)
@@ -42,6 +48,7 @@ def open_scene(
             host=host,
             sandbox=sandbox,
             group=link_group(request.container_id, request.ifname),
+            host_links=host_links or StandardHostLinks(),
             valid=request.valid_attachments,
         )
     finally:

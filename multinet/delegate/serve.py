@@ -15,6 +15,7 @@ from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile, version_answer
 from multinet.cni.wire import result_to_json
 from multinet.delegate.contract import AnyDelegate
+from multinet.delegate.doors import HostLinks
 from multinet.delegate.executable import Runner
 from multinet.delegate.invoke import Find, Plugin, Scene, prepare
 from multinet.delegate.registry import Registry
@@ -39,6 +40,7 @@ def serve(
     *,
     executables: Collection[str] = (),
     host: Namespace | None = None,
+    host_links: HostLinks | None = None,
 ) -> Answer:
     """Answer one request for the delegate of that type. Never raises an ``Exception``.
 
@@ -47,7 +49,10 @@ def serve(
     try:
         request = Request.parse(env, stdin)
         said = perform(
-            type_, request, executables=executables, open_scene=lambda asked: open_scene(asked, host)
+            type_,
+            request,
+            executables=executables,
+            open_scene=lambda asked: open_scene(asked, host, host_links=host_links),
         )
         return Answer(stdout=said, exit_code=0)
     except Exception as error:

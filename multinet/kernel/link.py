@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from ipaddress import ip_address
 from struct import Struct
 from typing import Any
 
@@ -19,6 +20,8 @@ BRPORT_MODE, BRPORT_ISOLATED = 4, 33
 VLAN_ID = 1
 IPVLAN_MODE = 1
 VRF_TABLE = 1
+VXLAN_ID, VXLAN_GROUP, VXLAN_LINK, VXLAN_LOCAL = 1, 2, 3, 4
+VXLAN_PORT, VXLAN_GROUP6, VXLAN_LOCAL6 = 15, 16, 17
 
 IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
 
@@ -191,4 +194,24 @@ def _vrf(found: dict[int, bytes]) -> Mapping[str, Any]:
     return {"table": _u32(found.get(VRF_TABLE, _ZERO))[0]}
 
 
-_INFO = {"macvlan": _macvlan, "bridge": _bridge, "vlan": _vlan, "ipvlan": _ipvlan, "vrf": _vrf}
+def _vxlan(found: dict[int, bytes]) -> Mapping[str, Any]:
+    """``link`` is the index of what it is on, 0 for none; the far ends are texts, "" for none."""
+    remote = found.get(VXLAN_GROUP) or found.get(VXLAN_GROUP6)
+    local = found.get(VXLAN_LOCAL) or found.get(VXLAN_LOCAL6)
+    return {
+        "id": _u32(found.get(VXLAN_ID, _ZERO))[0],
+        "link": _u32(found.get(VXLAN_LINK, _ZERO))[0],
+        "remote": str(ip_address(remote)) if remote else "",
+        "local": str(ip_address(local)) if local else "",
+        "port": int.from_bytes(found.get(VXLAN_PORT, b""), "big"),
+    }
+
+
+_INFO = {
+    "macvlan": _macvlan,
+    "bridge": _bridge,
+    "vlan": _vlan,
+    "ipvlan": _ipvlan,
+    "vrf": _vrf,
+    "vxlan": _vxlan,
+}

@@ -70,10 +70,12 @@ class Report:
     """Leftovers beyond what one round takes."""
     files: int = 0
     """Files of ours without an owner that were removed."""
+    links: int = 0
+    """Links of the host that we made and that nobody used any more."""
 
     @property
     def cleared(self) -> int:
-        return len(self.removed) + self.files
+        return len(self.removed) + self.files + self.links
 
     @property
     def left(self) -> int:
@@ -83,6 +85,8 @@ class Report:
         """For the log: how many of what, and a sentence for each that is left."""
         causes = Counter(one.cause.value for one in self.removed)
         found: dict[str, Any] = {"cleared": dict(causes), "files": self.files}
+        if self.links:
+            found["links"] = self.links
         if self.stuck:
             found["left"] = [str(one) for one in self.stuck]
         if self.waiting:
@@ -142,6 +146,7 @@ def _round(node: Node, most: int, memory: Memory) -> Report:
         stuck=tuple(stuck),
         waiting=len(due) - len(turn),
         files=clear_files(old_files, records, node, most),
+        links=clear_links(records, node),
     )
 
 
@@ -182,11 +187,15 @@ def clear(record: Record, node: Node) -> str | None:
 
 def without_namespace(record: Record) -> Request:
     """The DEL that a runtime would send for a sandbox whose namespace is gone."""
+    return _request(record.plan.container_id, record.plan.ifname)
+
+
+def _request(container_id: str, ifname: str) -> Request:
     return Request(
         verb=Verb.DEL,
-        container_id=record.plan.container_id,
+        container_id=container_id,
         netns="",
-        ifname=record.plan.ifname,
+        ifname=ifname,
         args=Args(lenient=True),
         path=(),
         netns_override=False,
@@ -210,6 +219,19 @@ def clear_files(old: Sequence[str], records: Sequence[Record], node: Node, most:
         return len(orphans) + node.records.tidy()
     except MultinetError as error:
         log.warn("files not cleared", error=str(error))
+        return 0
+
+
+def clear_links(records: Sequence[Record], node: Node) -> int:
+    """Links that were made for containers of which there is neither a record nor a namespace any more: those that a
+    delegate of ours was called for by somebody else, who forgot. How many.
+    """
+    containers = {record.plan.container_id for record in records}
+    try:
+        with node.open_scene(_request("", "")) as scene:
+            return scene.host_links.sweep(scene.host, containers) if scene.host_links is not None else 0
+    except MultinetError as error:
+        log.warn("links of the host not cleared", error=str(error))
         return 0
 
 

@@ -46,7 +46,9 @@ def another(key: str, schema: Mapping[str, Any]) -> Any:
         case "integer" | "number":
             return schema["minimum"] + 4
         case "array":
-            return [{"type": "ptp"}] if schema["items"]["type"] == "object" else ["other"]
+            if schema["items"]["type"] == "object":
+                return [{"type": "ptp"}]
+            return schema["items"].get("enum", ["other"])[:1]
     special = {
         "agent.primary": "20-x.conf",
         "agent.conflistName": "01-x.conflist",

@@ -8,6 +8,8 @@ from typing import Any
 
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
+from multinet.delegate import host_link
+from multinet.delegate.host_link import HostLink
 from multinet.delegate.macs import mac_of
 from multinet.delegate.schema import Schema
 from multinet.errors import InvalidConfig, inside
@@ -39,6 +41,10 @@ class BridgeConf:
     dad: bool
     container_interface: bool
     port_isolation: bool
+    uplink: str
+    """The port that leads to the network, "" for none that is ours to look after."""
+    host_link: HostLink | None
+    """What the uplink is to be where it is not there."""
     mac: str
 
     @property
@@ -71,6 +77,7 @@ def read(conf: NetConf, *, strictly: bool) -> BridgeConf:
     if strictly:
         refuse_contradictions(raw, conf)
     is_default_gateway = raw.get("isDefaultGateway", False)
+    wanted = host_link.read(raw.get("uplink", ""), raw.get("hostLink"), key="uplink", lenient=not strictly)
     return BridgeConf(
         bridge=raw.get("bridge", BRIDGE),
         is_gateway=raw.get("isGateway", False) or is_default_gateway,
@@ -88,6 +95,8 @@ def read(conf: NetConf, *, strictly: bool) -> BridgeConf:
         dad=raw.get("enabledad", False),
         container_interface=not raw.get("disableContainerInterface", False),
         port_isolation=raw.get("portIsolation", False),
+        uplink=wanted.name if wanted else raw.get("uplink", ""),
+        host_link=wanted,
         mac="",
     )
 

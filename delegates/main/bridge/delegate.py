@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -9,9 +10,11 @@ from delegates.main.bridge import verify
 from delegates.main.bridge.conf import BridgeConf, parse
 from delegates.main.bridge.gateway import be_gateway, with_default_routes, with_gateways
 from delegates.main.bridge.port import await_up, ensure_bridge, plug
+from delegates.main.bridge.uplink import ensure_uplink
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import Interface, Result
+from multinet.delegate import host_links
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
 from multinet.errors import MultinetError, raise_together
@@ -30,11 +33,12 @@ class Bridge(Delegate[BridgeConf]):
     def add(self, call: Call[BridgeConf], undo: Undo) -> Result:
         conf, host = call.conf, call.host
         bridge = ensure_bridge(host, conf)
+        uplink = ensure_uplink(call, bridge, undo) if conf.uplink else None
         pair = make_pair(
             call.pod,
             host,
             call.ifname,
-            mtu=conf.mtu,
+            mtu=conf.mtu or (uplink.mtu if uplink else 0),
             mac=conf.mac,
             group=call.group,
             quiet=(conf.bridge,),
@@ -108,7 +112,9 @@ class Bridge(Delegate[BridgeConf]):
         if call.sandbox is not None:
             links.remove(call.sandbox.rtnl, call.ifname)
         failures: list[MultinetError] = []
-        forget = [call.ipam.delete] if call.ipam else []
+        forget: list[Callable[[], None]] = [
+            partial(host_links.release, call, call.conf.host_link, then=call.ipam)
+        ]
         if call.conf.mac_spoof_check:
             forget.append(partial(_forget_spoof_check, call))
         if call.conf.ip_masq:
@@ -121,7 +127,7 @@ class Bridge(Delegate[BridgeConf]):
         raise_together(failures)
 
     def gc(self, call: Call[BridgeConf]) -> None:
-        super().gc(call)
+        host_links.gc(call, then=super().gc)
         if call.conf.ip_masq:
             masquerade.gc(call.host, call.network, call.valid)
         if call.conf.mac_spoof_check:

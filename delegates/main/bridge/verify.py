@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from delegates.main.bridge.conf import BridgeConf
+from delegates.main.bridge.uplink import check_uplink
 from multinet.cni.types import Interface, Result
 from multinet.delegate.contract import Call
 from multinet.errors import CheckFailed, NotFound
@@ -22,6 +23,8 @@ def check(call: Call[BridgeConf]) -> None:
     container = verify.sandbox_interface(result, call.ifname, call.netns)
     near = check_container(call, container)
     far = port_of(call, result, bridge, near)
+    if call.conf.uplink:
+        check_uplink(call, bridge)
     verify.addresses(call.pod, call.ifname, result)
     verify.routes(call.pod, result)
     if call.conf.ip_masq:

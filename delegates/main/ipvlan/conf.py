@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
+from multinet.delegate import host_link
+from multinet.delegate.host_link import HostLink
 from multinet.delegate.schema import Schema
 from multinet.errors import InvalidConfig, nearest
 
@@ -22,6 +24,8 @@ class IpvlanConf:
     mode: str
     mtu: int
     link_in_container: bool
+    host_link: HostLink | None
+    """What the master is to be where it is not there."""
 
 
 def parse(conf: NetConf, args: Args) -> IpvlanConf:
@@ -33,9 +37,12 @@ def parse(conf: NetConf, args: Args) -> IpvlanConf:
             f'unknown ipvlan mode: "{mode}"',
             hint=f"did you mean {meant!r}?" if meant else f"known are {', '.join(MODES)}",
         )
+    master, in_container = raw.get("master", ""), raw.get("linkInContainer", False)
+    wanted = host_link.of_master(master, raw.get("hostLink"), in_container=in_container, lenient=args.lenient)
     return IpvlanConf(
-        master=raw.get("master", ""),
+        master=wanted.name if wanted else master,
         mode=mode,
         mtu=raw.get("mtu", 0),
-        link_in_container=raw.get("linkInContainer", False),
+        link_in_container=in_container,
+        host_link=wanted,
     )

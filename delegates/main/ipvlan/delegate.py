@@ -9,6 +9,7 @@ from delegates.main.ipvlan.conf import IpvlanConf, parse
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import Interface, Result
+from multinet.delegate import host_links
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
 from multinet.errors import CheckFailed, InvalidConfig
@@ -33,7 +34,7 @@ class Ipvlan(Delegate[IpvlanConf]):
             home,
             pod,
             call.ifname,
-            master=master_for_add(call, home),
+            master=master_for_add(call, home, undo),
             mode=conf.mode,
             mtu=conf.mtu,
             group=call.group,
@@ -74,8 +75,10 @@ class Ipvlan(Delegate[IpvlanConf]):
     def delete(self, call: Call[IpvlanConf]) -> None:
         if call.sandbox is not None:
             links.remove(call.sandbox.rtnl, call.ifname)
-        if call.ipam:
-            call.ipam.delete()
+        host_links.release(call, call.conf.host_link, then=call.ipam)
+
+    def gc(self, call: Call[IpvlanConf]) -> None:
+        host_links.gc(call, then=super().gc)
 
 
 def home_of(call: Call[IpvlanConf]) -> Namespace:
@@ -83,7 +86,7 @@ def home_of(call: Call[IpvlanConf]) -> Namespace:
     return call.pod if call.conf.link_in_container else call.host
 
 
-def master_for_add(call: Call[IpvlanConf], home: Namespace) -> Link:
+def master_for_add(call: Call[IpvlanConf], home: Namespace, undo: Undo) -> Link:
     """The configuration's, or the only interface of the plugin before, or the default route's."""
     name = call.conf.master
     if not name and call.prev_result is not None:
@@ -94,7 +97,7 @@ def master_for_add(call: Call[IpvlanConf], home: Namespace) -> Link:
                 hint="name the link to stand on with the key 'master'",
             )
         name = names[0]
-    return find_master(home, name)
+    return host_links.take_master(call, home, name, call.conf.host_link, undo)
 
 
 def inherited_addresses(call: Call[IpvlanConf]) -> Result:

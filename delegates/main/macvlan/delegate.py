@@ -10,6 +10,7 @@ from delegates.main.macvlan.conf import MacvlanConf, parse
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import Interface, Result
+from multinet.delegate import host_links
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
 from multinet.errors import CheckFailed, KernelError
@@ -31,7 +32,7 @@ class Macvlan(Delegate[MacvlanConf]):
     def add(self, call: Call[MacvlanConf], undo: Undo) -> Result:
         conf, pod = call.conf, call.pod
         home = home_of(call)
-        master = find_master(home, conf.master)
+        master = host_links.take_master(call, home, conf.master, conf.host_link, undo)
         check_mtu(conf.mtu, master)
         try:
             made = stacked.create_macvlan(
@@ -85,8 +86,10 @@ class Macvlan(Delegate[MacvlanConf]):
     def delete(self, call: Call[MacvlanConf]) -> None:
         if call.sandbox is not None:
             links.remove(call.sandbox.rtnl, call.ifname)
-        if call.ipam:
-            call.ipam.delete()
+        host_links.release(call, call.conf.host_link, then=call.ipam)
+
+    def gc(self, call: Call[MacvlanConf]) -> None:
+        host_links.gc(call, then=super().gc)
 
 
 def home_of(call: Call[MacvlanConf]) -> Namespace:
