@@ -1,4 +1,5 @@
-"""What a thread gives up while it waits for the world: a turn that others need, and that it does not use meanwhile.
+"""What a thread gives up while it waits for the world (a turn that others need, and that it does not use meanwhile),
+and how long it may wait.
 
 Who waits deep down (for an address to be tested) knows nothing of turns, and who gives turns out nothing of
 addresses; they meet here.
@@ -11,16 +12,26 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 Aside = Callable[[], AbstractContextManager[None]]
+Remaining = Callable[[], float]
 
 _thread = threading.local()
 
 
-def gives_up(aside: Aside | None) -> None:
-    """From now on, the calling thread waits inside ``aside()``; None: it holds nothing that others need."""
+def gives_up(aside: Aside | None, remaining: Remaining | None = None) -> None:
+    """From now on, the calling thread waits inside ``aside()``; None: it holds nothing that others need. It waits
+    no longer than ``remaining()`` seconds, which may become less at any moment.
+    """
     _thread.aside = aside
+    _thread.remaining = remaining
 
 
 def waiting() -> AbstractContextManager[None]:
     """For as long as the calling thread waits."""
     aside: Aside | None = getattr(_thread, "aside", None)
     return aside() if aside is not None else nullcontext()
+
+
+def remaining() -> float:
+    """Seconds that the calling thread may wait still: to be asked again and again while it does."""
+    asked: Remaining | None = getattr(_thread, "remaining", None)
+    return asked() if asked is not None else float("inf")

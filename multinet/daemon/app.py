@@ -27,6 +27,7 @@ from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
 from multinet.daemon.stopping import stop_together
 from multinet.daemon.world import World
+from multinet.delegate.registry import residents
 from multinet.errors import InvalidConfig, MultinetError, inside
 from multinet.kernel.namespace import require_entering
 from multinet.kube.client import Access, Api, Told
@@ -82,6 +83,7 @@ class Agent:
             dropped=self._dropped,
         )
         self._keeper = Keeper(self._world.alone, file=file, reload=self._reload, reported=self._reported)
+        self._residents = residents()
         self._probes: Probes | None = None
         self._leftovers = 0
         self._watch()
@@ -99,6 +101,8 @@ class Agent:
         shim_conf.write(self.settings)
         for cache in self._caches.values():
             cache.reflector.start()
+        for type_, resident in self._residents.items():
+            resident.start(self.settings.state_dir / type_)
         self._primary.start()
         self._world.late.start()
         self._server.start()
@@ -116,6 +120,7 @@ class Agent:
             "primary": self._primary.stop,
             "late": self._world.late.stop,
         }
+        parts |= {type_: resident.stop for type_, resident in self._residents.items()}
         parts |= {name: cache.reflector.stop for name, cache in self._caches.items()}
         if self._events is not None:
             parts["events"] = self._events.close

@@ -31,7 +31,7 @@ class Turn:
         if not self._turns.acquire(timeout=self._deadline.limit(TIMEOUT_MAX)):
             self._deadline.check("its turn in the kernel")
         self._held = True
-        gives_up(self.aside)
+        gives_up(self.aside, self._deadline.remaining)
 
     def __exit__(self, *_: object) -> None:
         gives_up(None)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
@@ -94,6 +95,10 @@ class Delegate(Generic[C]):
     with all others of the pod in one message before ``delete`` is called, which must not need it to be there
     (and must remove it when it is)."""
 
+    over_link: ClassVar[bool] = False
+    """IPAM: does ``delete`` tell somebody over the container's interface? Then it is called while that is still
+    there, and once more after it is gone, as for any other."""
+
     delegates_ipam: ClassVar[bool] = True
     """Is ``ipam.type`` found, read and handed over as ``call.ipam``? Not for what runs its IPAM by itself."""
 
@@ -130,6 +135,18 @@ class Delegate(Generic[C]):
         """Return if an ADD could be served now; else raise NotAvailable."""
         if call.ipam:
             call.ipam.status()
+
+
+class Resident(Protocol):
+    """What a delegate needs to have running between calls: one object of its module, named in the entry-point group
+    ``multinet.residents``. The agent starts it and stops it; where there is no agent, nobody does.
+    """
+
+    def start(self, folder: Path) -> None:
+        """``folder`` is its own, and need not exist: for what must outlive this process. It must not take long."""
+
+    def stop(self) -> None:
+        """No call is in work any more. What is kept for running containers stays for the next process."""
 
 
 AnyDelegate = Delegate[Any]

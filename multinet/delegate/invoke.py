@@ -7,7 +7,7 @@ be good before the first link is made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from multinet.cni.versions import reconcile
 from multinet.delegate.contract import AnyDelegate, Call
 from multinet.delegate.doors import HostLinks
 from multinet.delegate.undo import Undo
-from multinet.errors import AddressError, inside
+from multinet.errors import AddressError, MultinetError, inside
 from multinet.kernel.namespace import Namespace
 from multinet.timing import timed
 
@@ -88,7 +88,16 @@ class Plugin:
         with inside(f"[{self.type}]"), timed(self.type, Verb.CHECK):
             self.delegate.check(self.call(scene, prev_result))
 
+    def farewell(self, scene: Scene, prev_result: Result | None) -> None:
+        """While the container's interface is still there: an IPAM that speaks over it gives back what it gave. What
+        fails is tried again by ``delete``, which tells of it.
+        """
+        if self.ipam is not None and self.ipam.delegate.over_link:
+            with suppress(MultinetError):
+                Delegated(self.ipam, scene, prev_result).delete()
+
     def delete(self, scene: Scene, prev_result: Result | None) -> None:
+        self.farewell(scene, prev_result)
         with inside(f"[{self.type}]"), timed(self.type, Verb.DEL):
             self.delegate.delete(self.call(scene, prev_result))
 

@@ -10,11 +10,12 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from multinet.cni.names import META_PLUGINS
-from multinet.delegate.contract import AnyDelegate, Delegate
+from multinet.delegate.contract import AnyDelegate, Delegate, Resident
 from multinet.delegate.executable import Executable, Here, Runner
 from multinet.errors import InvalidConfig, MultinetError
 
 GROUP = "multinet.delegates"
+RESIDENTS = "multinet.residents"
 
 
 @cache
@@ -49,6 +50,11 @@ def load(type_: str) -> AnyDelegate:
             hint="it must be a subclass of multinet.delegate.contract.Delegate",
         )
     return made
+
+
+def residents() -> Mapping[str, Resident]:
+    """What is to run beside the calls, by the CNI type that it is for."""
+    return {entry.name: entry.load() for entry in entry_points(group=RESIDENTS)}
 
 
 class Registry:

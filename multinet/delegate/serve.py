@@ -111,6 +111,7 @@ def _check(request: Request, find: Find, type_: str, scene: Scene) -> bytes:
 
 def _delete(request: Request, find: Find, type_: str, scene: Scene) -> bytes:
     plugin = _prepare(request, find, type_)
+    plugin.farewell(scene, request.conf.prev_result)
     plugin.delegate.delete(plugin.call(scene, request.conf.prev_result))
     return b""
 

@@ -32,6 +32,8 @@ def delete(chains: Sequence[Chain], recorded: Mapping[str, Result], scene: Scene
         if _each(chain, above, recorded, scene, failures) and below:
             later.append((chain, below))
     if scene.sandbox is not None and (later or not chains):
+        for chain, below in later:
+            _say_farewell(chain, below, recorded, scene)
         delete_group(scene)
     for chain, below in later:
         _each(chain, below, recorded, scene, failures)
@@ -49,6 +51,15 @@ def split(chain: Chain) -> tuple[list[Plugin], list[Plugin]]:
         if plugin.delegate.grouped:
             return backwards[:place], backwards[place:]
     return backwards, []
+
+
+def _say_farewell(
+    chain: Chain, plugins: Sequence[Plugin], recorded: Mapping[str, Result], scene: Scene
+) -> None:
+    """Some addresses are given back over the link that has them."""
+    here = at(scene, chain.attachment)
+    for plugin in plugins:
+        plugin.farewell(here, chain.prev_result_for_del(recorded.get(chain.attachment.ifname)))
 
 
 def delete_group(scene: Scene) -> None:
