@@ -15,8 +15,8 @@ PYTEST := $(RUN)/python -m pytest
 
 # Debian's packages: what running needs, and what the tests need besides.
 PACKAGES := iproute2 iputils-ping mount nftables util-linux
-TEST_PACKAGES := clang conntrack containerd etcd-server ethtool gcc gcc-aarch64-linux-gnu git iperf3 iptables kmod \
-	libc6-dev libc6-dev-arm64-cross libclang-rt-dev musl-tools openssl procps qemu-user-static runc tcpdump \
+TEST_PACKAGES := clang conntrack containerd dbus-daemon etcd-server ethtool gcc gcc-aarch64-linux-gnu git iperf3 iptables \
+	kmod libc6-dev libc6-dev-arm64-cross libclang-rt-dev musl-tools openssl procps qemu-user-static runc tcpdump \
 	user-mode-linux
 
 C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c)

@@ -114,7 +114,7 @@ class Iptables:
         if self._path is None:
             raise MultinetError(
                 f"failed to locate {self._name}: it is nowhere in PATH",
-                hint="install iptables, or set ipMasqBackend: nftables",
+                hint="install iptables, or choose the backend nftables",
             )
         return run_in(self._host, [self._path + suffix, *arguments], text.encode(errors="surrogateescape"))
 

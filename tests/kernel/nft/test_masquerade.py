@@ -245,7 +245,7 @@ def test_without_iptables_asking_for_it_says_what_to_do(home, no_programs):
     with pytest.raises(MultinetError) as caught:
         set_up(home, "iptables", "10.1.2.3/24")
     assert str(caught.value) == (
-        "failed to locate iptables: it is nowhere in PATH (install iptables, or set ipMasqBackend: nftables)"
+        "failed to locate iptables: it is nowhere in PATH (install iptables, or choose the backend nftables)"
     )
 
 
