@@ -7,11 +7,8 @@ SCENARIOS = {
         first={
             "plugins": [
                 {"type": "bridge", "bridge": "br0"},
-                {
-                    "type": "bandwidth", "ingressRate": 8_000_000, "ingressBurst": 800_000,
-                    "egressRate": 8_000_000, "egressBurst": 800_000, "unshapedSubnets": ["fd00::/8"],
-                },
+                {"type": "bandwidth", "egressRate": 8_000_000, "egressBurst": 800_000},
             ]
         }
     ),
-}  # fmt: skip
+}
