@@ -15,9 +15,12 @@ PYTEST := $(RUN)/python -m pytest
 
 # Debian's packages: what running needs, and what the tests need besides.
 PACKAGES := iproute2 iputils-ping mount nftables util-linux
-TEST_PACKAGES := clang conntrack containerd dbus-daemon etcd-server ethtool gcc gcc-aarch64-linux-gnu git iperf3 iptables \
-	kmod libc6-dev libc6-dev-arm64-cross libclang-rt-dev musl-tools openssl procps qemu-user-static runc tcpdump \
-	user-mode-linux
+TEST_PACKAGES := clang conntrack dbus-daemon ethtool gcc gcc-aarch64-linux-gnu git iperf3 iptables kmod \
+	libc6-dev libc6-dev-arm64-cross libclang-rt-dev musl-tools openssl procps tcpdump user-mode-linux
+
+# These are unpacked here and not installed: they would start services, or take the place of Docker's containerd, or
+# change how this machine runs other machines' programs.
+UNPACKED_PACKAGES := containerd etcd-server qemu-user-static runc
 
 C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c)
 C_BUILT := $(patsubst %.c,.cache/c/%,$(notdir $(C_PROGRAMS)))
@@ -30,7 +33,7 @@ help: ## Say what there is
 # --- set-up ---
 
 .PHONY: setup
-setup: venv test-packages peers cluster flannel programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
+setup: venv test-packages unpacked peers cluster flannel programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
 
 .PHONY: venv
 venv: packages $(VENV)/made ## Make the Python environment only
@@ -54,6 +57,19 @@ packages test-packages:
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get update -qq; apt-get install -qq --no-install-recommends $$missing >/dev/null
 
+.PHONY: unpacked
+unpacked: $(UNPACKED_PACKAGES:%=.cache/debian/%)
+	@:
+
+.cache/debian/%:
+	@if ! command -v apt-get >/dev/null; then \
+	  echo "make: no apt-get, so $* is not unpacked: the tests take its programs from the PATH" >&2; exit; fi; \
+	echo "unpacking the Debian package $*"; \
+	rm -rf $@.new; mkdir -p $@.new; cd $@.new; \
+	fetch() { apt-get download -qq -o APT::Sandbox::User= $*; }; \
+	fetch 2>/dev/null || { apt-get update -qq; fetch; }; \
+	dpkg-deb --extract $*_*.deb .; rm $*_*.deb; mv ../$*.new ../$*
+
 $(VENV)/made: requirements.lock pyproject.toml
 	@[[ -x $(RUN)/python ]] || { [[ -n "$(PYTHON)" ]] || { \
 	  echo "make: no Python 3.11 or newer is on the PATH (PYTHON=... names one)" >&2; exit 1; }; \
@@ -73,7 +89,7 @@ peers: .cache/peers.made ## Build the reference's plugins and cnitool into .cach
 	@touch $@
 
 .PHONY: cluster
-cluster: test-packages .cache/cluster.made ## Build kube-apiserver into .cache/cluster; etcd is Debian's
+cluster: test-packages unpacked .cache/cluster.made ## Build kube-apiserver into .cache/cluster; etcd is Debian's
 	@:
 
 .cache/cluster.made: e2e/cluster/programs/go.mod e2e/cluster/programs/go.sum tests/support/go.lock tests/support/build-go

@@ -17,7 +17,7 @@ from multinet.cni.versions import SUPPORTED, version_answer
 from multinet.errors import IOFailure
 from multinet.shim import build
 from tests.shim import building
-from tests.support import tree
+from tests.support import debian, tree
 
 
 def wheel(folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -57,7 +57,11 @@ def test_the_other_machines_shim_answers_version():
     else:
         program = building.static("aarch64")
         emulator = "qemu-aarch64-static"
-    done = subprocess.run([emulator, program], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
+    done = subprocess.run(
+        [debian.program("qemu-user-static", emulator), program],
+        env={"CNI_COMMAND": "VERSION"},
+        capture_output=True,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, version_answer(SUPPORTED), b"")
 
 

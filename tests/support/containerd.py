@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.support.cri import Cri, CriError
+from tests.support.debian import search_path
 from tests.support.image import image
 from tests.support.netns import Netns
 from tests.support.wait import until
@@ -105,7 +106,7 @@ class Containerd:
         self._host = host
         self._conf_dir = conf_dir
         self._bin_dir = bin_dir
-        self._env = {**os.environ, **(env or {})}
+        self._env = {**os.environ, "PATH": search_path("containerd", "runc"), **(env or {})}
         self._cgroup = f"{CGROUP}-{os.getpid()}-{sha256(str(folder).encode()).hexdigest()[:8]}"
         self._process: subprocess.Popen[bytes] | None = None
         self.cri = Cri(self.socket)
@@ -226,6 +227,7 @@ class Containerd:
             capture_output=True,
             text=True,
             timeout=START_SECONDS,
+            env=self._env,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         until(

@@ -24,12 +24,13 @@ from typing import Any, Self
 
 import urllib3
 
+from tests.support import debian
 from tests.support.audit import Asked, Audit
 from tests.support.wait import until
 
 ROOT = Path(__file__).parents[2]
 APISERVER = ROOT / ".cache" / "cluster" / "kube-apiserver"
-ETCD = Path("/usr/bin/etcd")
+ETCD = debian.program("etcd-server", "etcd")
 
 NODE = "node-1"
 ADMIN = "admin"
