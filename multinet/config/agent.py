@@ -52,6 +52,9 @@ POD_RESOURCES_SOCKET = "/var/lib/kubelet/pod-resources/kubelet.sock"
 KUBELET_CHECKPOINT = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint"
 """Where kubelet has them, unless it was given another --root-dir."""
 
+SYSCTL_DIR = "/proc/sys"
+"""Not so in a container that is not privileged: there it is mounted for reading only."""
+
 CONF_SUFFIXES = (".conf", ".conflist", ".json")
 """What libcni takes for a configuration."""
 
@@ -88,6 +91,7 @@ class AgentSettings:
     shim_wait_seconds: int = SHIM_WAIT_SECONDS
     pod_resources_socket: Path = Path(POD_RESOURCES_SOCKET)
     kubelet_checkpoint: Path = Path(KUBELET_CHECKPOINT)
+    sysctl_dir: Path = Path(SYSCTL_DIR)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], environ: Mapping[str, str]) -> AgentSettings:
@@ -116,6 +120,7 @@ class AgentSettings:
                 shim_wait_seconds=raw.get("shimWaitSeconds", SHIM_WAIT_SECONDS),
                 pod_resources_socket=absolute(raw, "podResourcesSocket", POD_RESOURCES_SOCKET),
                 kubelet_checkpoint=absolute(raw, "kubeletCheckpoint", KUBELET_CHECKPOINT),
+                sysctl_dir=absolute(raw, "sysctlDir", SYSCTL_DIR),
             )
 
 

@@ -29,6 +29,7 @@ from multinet.daemon.stopping import stop_together
 from multinet.daemon.world import World
 from multinet.delegate.registry import residents
 from multinet.errors import InvalidConfig, MultinetError, inside
+from multinet.kernel import sysctl
 from multinet.kernel.namespace import require_entering
 from multinet.kube.client import Access, Api, Told
 from multinet.kube.cluster import KubeCluster
@@ -92,6 +93,7 @@ class Agent:
 
     def start(self) -> None:
         """Raises MultinetError for what makes it useless to go on."""
+        sysctl.use(str(self.settings.agent.sysctl_dir))
         require_entering()
         if self.settings.agent.metrics:
             # First of all: where another agent has them, it goes on to serve, and we have touched nothing of it.

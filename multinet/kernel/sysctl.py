@@ -6,16 +6,22 @@ are opened in one visit (``Namespace.visit``), and read and written afterwards.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from multinet import steps
-from multinet.errors import KernelError
+from multinet.errors import KernelError, NotPermitted
 from multinet.kernel.errors import translate
 
 _FLAGS = os.O_CLOEXEC | os.O_NOCTTY
 Opened = int | OSError
+
+FOLDER = "/proc/sys"
+"""In a container that is not privileged it is mounted for reading only; its node's, mounted elsewhere, is not."""
+
+_folder = FOLDER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +35,25 @@ class Setting:
     ignore_errors: bool = False
 
 
+def use(folder: str) -> None:
+    """Look for them in ``folder`` from now on: for all of the process, before it has threads. Raises NotPermitted
+    where that is mounted for reading only, KernelError where there are none.
+    """
+    try:
+        status = os.statvfs(os.path.join(folder, "net"))
+    except OSError as error:
+        raise translate(error.errno or 0, f"find kernel parameters in {folder}") from error
+    if status.f_flag & os.ST_RDONLY:
+        raise NotPermitted(
+            f"kernel parameters can't be written: {folder} is mounted for reading only",
+            errno=errno.EROFS,
+            hint="mount the node's /proc/sys into the container, say at /host/proc/sys, and name it in the setting "
+            "agent.sysctlDir",
+        )
+    global _folder
+    _folder = folder
+
+
 def path_of(name: str) -> str:
     """The file of ``net/ipv4/conf/eth0.7/arp_notify`` or ``net.ipv4.conf.eth0/7.arp_notify``.
 
@@ -38,7 +63,7 @@ def path_of(name: str) -> str:
     dot, slash = name.find("."), name.find("/")
     if dot >= 0 and (slash < 0 or dot < slash):
         name = name.translate(_SWAPPED)
-    return f"/proc/sys/{name}"
+    return f"{_folder}/{name}"
 
 
 _SWAPPED = str.maketrans("./", "/.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multinet.errors import KernelError, NotFound
+from multinet.errors import KernelError, NotFound, NotPermitted
+from multinet.kernel import sysctl
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
 from multinet.kernel.sysctl import Setting, path_of
@@ -94,3 +97,41 @@ def test_a_link_with_a_dot_in_its_name(veth: tuple[Link, Link], pod: Netns, pod_
     pod.ip("link", "set", "eth0", "name", "eth0.7")
     pod_ns.write_sysctl("net/ipv4/conf/eth0.7/arp_notify", "1")
     assert pod.sysctl("net/ipv4/conf/eth0.7/arp_notify") == "1"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """The kernel's own, mounted a second time, as a container has its node's."""
+    folder = tmp_path / "sys"
+    folder.mkdir()
+    subprocess.run(["mount", "--bind", "/proc/sys", folder], check=True)
+    yield folder
+    sysctl.use(sysctl.FOLDER)
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.kernel
+def test_they_are_written_where_they_are_mounted_for_that(
+    pod_ns: Namespace, pod: Netns, elsewhere: Path
+) -> None:
+    sysctl.use(str(elsewhere))
+    assert path_of("net/ipv4/ip_forward") == f"{elsewhere}/net/ipv4/ip_forward"
+    pod_ns.write_sysctl("net/ipv4/ip_forward", "1")
+    assert (pod.sysctl("net/ipv4/ip_forward"), pod_ns.read_sysctl("net.ipv4.ip_forward")) == ("1", "1")
+
+
+@pytest.mark.kernel
+def test_a_mount_for_reading_only_is_refused_with_what_to_do(elsewhere: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro,bind", elsewhere], check=True)
+    with pytest.raises(NotPermitted) as raised:
+        sysctl.use(str(elsewhere))
+    assert str(raised.value) == (
+        f"kernel parameters can't be written: {elsewhere} is mounted for reading only (mount the node's /proc/sys "
+        "into the container, say at /host/proc/sys, and name it in the setting agent.sysctlDir)"
+    )
+    assert path_of("net/ipv4/ip_forward") == "/proc/sys/net/ipv4/ip_forward"
+
+
+def test_a_folder_without_them_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=f"could not find kernel parameters in {tmp_path}"):
+        sysctl.use(str(tmp_path))
