@@ -131,7 +131,7 @@ def del_takes_back_what_add_made(subject: Subject, world: World) -> None:
     one = world.attachment(subject)
     one.add().delete()
     measure = world.left()
-    assert subject.chained or "eth0" not in world.pod.links()
+    assert not subject.makes_interface or "eth0" not in world.pod.links()
     one.but(container="another", result={}).add().delete()
     assert world.left() == measure
 

@@ -1,0 +1,91 @@
+"""The leases on disk: one file each, so that they outlive who keeps them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Self
+
+from delegates.ipam.dhcp.lease import Key, Lease, Order
+from multinet import files, log
+from multinet.errors import IOFailure
+
+FORMAT: Final = 1
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """``identity``: device and inode of the namespace, since a path may be used again."""
+
+    order: Order
+    lease: Lease
+    netns: str
+    identity: tuple[int, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "order": self.order.to_json(),
+            "lease": self.lease.to_json(),
+            "netns": self.netns,
+            "identity": list(self.identity),
+        }
+
+    @classmethod
+    def of_json(cls, document: Any) -> Self:
+        """Raises ValueError, LookupError, TypeError."""
+        device, inode = document["identity"]
+        return cls(
+            order=Order.of_json(document["order"]),
+            lease=Lease.of_json(document["lease"]),
+            netns=str(document["netns"]),
+            identity=(int(device), int(inode)),
+        )
+
+
+class Store:
+    """One folder. ``lock`` is held by who keeps the leases in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._boot_id = BOOT_ID.read_text(encoding="ascii").strip()
+
+    def lock(self) -> files.Lock:
+        """Raises Busy on entering while another process has them, IOFailure."""
+        files.make_dirs(self._folder, 0o700)
+        return files.Lock(self._folder / "lock", wait=False)
+
+    def write(self, saved: Saved) -> None:
+        """Raises IOFailure."""
+        document = {"format": FORMAT, "bootId": self._boot_id, **saved.to_json()}
+        files.write_atomic(self._file(saved.order.key), json.dumps(document).encode())
+
+    def remove(self, key: Key) -> None:
+        """Absent is fine. Raises IOFailure."""
+        files.remove(self._file(key))
+
+    def all(self) -> Iterator[Saved]:
+        """Those of this boot. What is damaged, or of a machine's life before, is removed: nobody has it."""
+        for file in sorted(self._folder.glob("*.json")):
+            try:
+                document = json.loads(file.read_bytes())
+                if document["bootId"] == self._boot_id and document["format"] == FORMAT:
+                    yield Saved.of_json(document)
+                    continue
+                why = "it is of another boot, or of another multinet"
+            except OSError as error:
+                log.warn("a lease can't be read", file=str(file), error=str(error))
+                continue
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                why = repr(error)
+            log.info("a lease is dropped", file=str(file), why=why)
+            try:
+                files.remove(file)
+            except IOFailure as error:
+                log.warn("a lease can't be removed", error=str(error))
+
+    def _file(self, key: Key) -> Path:
+        return self._folder / f"{sha256(str(key).encode()).hexdigest()[:32]}.json"
