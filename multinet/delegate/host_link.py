@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from multinet.cni.addresses import parse_ip
@@ -74,6 +75,7 @@ def of_master(
     return None
 
 
+@lru_cache(maxsize=512)
 def named(name: str) -> HostLink | None:
     """``<link>.<VLAN>``, where that could be a link's name."""
     parent, _, tag = name.rpartition(".")

@@ -10,10 +10,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from multinet import files
 from multinet.errors import IOFailure
+from multinet.files import AnyPath
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
 
@@ -55,13 +55,13 @@ class Users:
 class Ledger:
     """The files in ``folder``, which is made when the first is written."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: AnyPath) -> None:
         self._folder = folder
 
     def lock(self) -> files.Lock:
         """One for all links: each is held for as long as it takes to make or remove one."""
         files.make_dirs(self._folder, mode=0o700)
-        return files.Lock(self._folder / "lock")
+        return files.Lock(f"{self._folder}{os.sep}lock")
 
     def exists(self, host: Namespace, name: str) -> bool:
         """Is there a file, finished or not?"""

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Collection, Set
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from multinet.delegate.contract import C, Call
@@ -21,6 +20,7 @@ from multinet.delegate.host_link import HostLink
 from multinet.delegate.host_link_users import Ledger, User, Users
 from multinet.delegate.undo import Undo
 from multinet.errors import Exists, InvalidConfig, KernelError, MultinetError, NotFound, raise_together
+from multinet.files import AnyPath
 from multinet.kernel import host_links as kernel
 from multinet.kernel import links
 from multinet.kernel.absence import provably_gone
@@ -53,9 +53,9 @@ class HostLinks:
     """Implements ``doors.HostLinks``. ``types``: what may be made here; what was made is removed all the same."""
 
     def __init__(
-        self, folder: Path | None = None, *, types: Collection[str] = TYPES, warn: Warn = to_stderr
+        self, folder: AnyPath = STANDARD, *, types: Collection[str] = TYPES, warn: Warn = to_stderr
     ) -> None:
-        self._ledger = Ledger(folder or Path(STANDARD))
+        self._ledger = Ledger(folder)
         self._types = types
         self._warn = warn
 
@@ -85,9 +85,11 @@ class HostLinks:
             known = self._ledger.read(host, wanted.name)
             if found is None:
                 return self._make(host, wanted, user, bridge, finish)
-            found = _fitting(host, found, wanted, bridge)
             if known is None or not known.of(found):
-                return found
+                return _fitting(host, found, wanted, bridge)
+            if bridge is not None and bridge.name == known.bridge and not found.master:
+                found = _plugged_again(host, found, bridge, finish)
+            found = _fitting(host, found, wanted, bridge)
             self._ledger.write(host, wanted.name, known.joined_by(user))
             return _finished(host, found, finish)
 
@@ -226,6 +228,14 @@ def _fitting(host: Namespace, found: Link, wanted: HostLink, bridge: Link | None
             "or take it away",
         )
     return found
+
+
+def _plugged_again(host: Namespace, link: Link, bridge: Link, finish: Finish | None) -> Link:
+    """Into the bridge that it was made for, which somebody removed meanwhile, and which is there again."""
+    host.rtnl.request(links.set_master(link, bridge))
+    if finish is not None:
+        finish(link)
+    return links.get(host.rtnl, link.name)
 
 
 def _finished(host: Namespace, link: Link, finish: Finish | None) -> Link:

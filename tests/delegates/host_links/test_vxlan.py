@@ -332,6 +332,16 @@ def test_one_link_is_a_bridges_uplink_or_others_master_and_not_both(machine: Mac
     assert machine.users == {"vx42": ["c1"]}
 
 
+def test_an_uplink_goes_back_into_its_bridge_when_somebody_made_that_anew(machine: Machine, pods):
+    first, second = pods(2)
+    machine.attach(first, bridge("10.1.2.1/24")).add()
+    machine.host.ip("link", "del", "br0")
+    two = machine.attach(second, bridge("10.1.2.2/24"), "c2").add()
+
+    assert machine.link("vx42")["master"] == "br0"
+    two.check()
+
+
 def test_check_tells_that_an_uplink_is_gone(machine: Machine, pod: Netns):
     one = machine.attach(pod, bridge("10.1.2.1/24")).add()
     machine.host.ip("link", "del", "vx42")
