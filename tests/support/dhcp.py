@@ -13,7 +13,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -295,7 +294,3 @@ def _be_both(host: Netns, device: str, folder: Path) -> None:
     Server(device=device).start()
     daemon.run(["-socketpath", str(folder / "dhcp.sock"), "-statedir", str(folder / "leases")], {})
     os._exit(0)
-
-
-def now() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -125,6 +125,26 @@ def test_a_pod_gets_an_address_keeps_it_and_gives_it_back(
         one.delete()
 
 
+@pytest.mark.uml
+def test_on_ipvlan_a_server_is_asked_to_answer_to_everybody(
+    host: Netns, netns: Callable[..., Netns], leases: Path, tmp_path: Path, attach: Callable[..., Attachment]
+):
+    """Pods share a MAC there, and before one has its address only a broadcast reaches it."""
+    host.ip("link", "add", "up0", "type", "veth", "peer", "name", "up1")
+    host.ip("link", "set", "up0", "up")
+    host.ip("link", "set", "up1", "up")
+    host.ip("addr", "add", str(ADDRESS), "dev", "up1")
+    conf = network(leases / "dhcp.sock", type="ipvlan", master="up0")
+    with dhcp.dnsmasq(host, "up1", tmp_path / "server") as running:
+        pods = [netns("one"), netns("two")]
+        both = [attach(pod, conf, container=pod.name).add() for pod in pods]
+        assert len({one.address for one in both}) == 2
+        assert all(pings(pod, "10.66.0.1") for pod in pods)
+        for one in both:
+            one.delete()
+        until(lambda: not running.leases(), what="both leases to be given back")
+
+
 def test_a_server_that_answers_only_broadcasts_is_asked_by_one(
     host: Netns,
     pod: Netns,
