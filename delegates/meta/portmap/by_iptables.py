@@ -11,123 +11,36 @@
 Chains, comments and rules are the reference's, which runs iptables for each of them, some twenty times; here it is
 once to read and once to write. A chain is a container's in one network: two attachments of that network share it, and
 each removes its own ports; the last removes the chain.
-
-The nf_tables kind's rules are cleared up through the kernel, without iptables, unless a chain may be shared.
 """
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_network
-from itertools import groupby, islice, pairwise
+from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby, islice
 
 from delegates.meta.portmap.conf import VERSIONS, Attachment, PortmapConf, PortMapping
-from multinet.cni.types import IP
-from multinet.kernel.iptables import Iptables, legacy_tables, quoted
-from multinet.kernel.names import hashed
+from delegates.meta.portmap.listing import (
+    ENTRY,
+    HOOKS,
+    MARKING,
+    MASQUERADING,
+    NOTHING,
+    Listing,
+    Ports,
+    chain_name,
+    port_of,
+)
+from multinet.kernel.iptables import Iptables, quoted
 from multinet.kernel.namespace import Namespace
-from multinet.kernel.nfnetlink import Message, Nfnetlink
-from multinet.kernel.nft import Chain, Family, Rule, Table, edit
-from multinet.kernel.nft_nat import DESTINATION, L4PROTO, PORT, PROTOCOLS
 
-ENTRY, MARKING, MASQUERADING = "CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ"
-OLD_ENTRY = "CNI-HOSTPORT-SNAT"
-"""Of the reference before 0.7, with a chain CNI-SN-<hash> a container."""
-OURS = "CNI-HOSTPORT-"
-HOOKS = ("PREROUTING", "OUTPUT")
-
-EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 MOST_PORTS = 15
 """That one multiport match takes."""
 COMMENT_BYTES = 255
-
-NFT_FAMILIES = {4: Family.IPV4, 6: Family.IPV6}
-
-Ports = tuple[str, str]
-"""Protocol and ports of a jump, as in ("tcp", "8080,8081")."""
-Port = tuple[str, str, str]
-"""Protocol, host port and the host's address of a mapping, "" for any."""
-
-
-def chain_name(network: str, container_id: str) -> str:
-    return hashed("CNI-DN-", 28, network + container_id)
-
-
-def old_chain_name(network: str, container_id: str) -> str:
-    return hashed("CNI-SN-", 28, network + container_id)
 
 
 def comment_of(network: str, container_id: str) -> str:
     comment = f'dnat name: "{network}" id: "{container_id}"'
     return comment if len(comment) <= COMMENT_BYTES else f"{comment[: COMMENT_BYTES - 2]}..."
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """A rule as iptables lists it."""
-
-    text: str
-    chain: str
-    said: Mapping[str, str]
-
-    @classmethod
-    def parse(cls, text: str) -> Line:
-        words = shlex.split(text)
-        return cls(text=text, chain=words[1], said=dict(pairwise(words)))
-
-    @property
-    def target(self) -> str:
-        return self.said.get("-j", "")
-
-    @property
-    def ports(self) -> Ports:
-        return self.said.get("-p", ""), self.said.get("--dports", "")
-
-    @property
-    def port(self) -> Port:
-        address = self.said.get("-d", "")
-        return (
-            self.said.get("-p", ""),
-            self.said.get("--dport", ""),
-            str(ip_network(address).network_address) if address else "",
-        )
-
-    def leads_to(self, address: str) -> bool:
-        """An IPv6 address in brackets."""
-        return self.said.get("--to-destination", "").rpartition(":")[0] == address
-
-    @property
-    def deletion(self) -> str:
-        return f"-D {self.text.removeprefix('-A ')}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
-    """What concerns a container's chain in table nat: the chain, and what leads to it and serves it."""
-
-    chains: frozenset[str]
-    lines: Sequence[Line]
-
-    @classmethod
-    def read(cls, program: Iptables, *chains: str) -> Listing:
-        """Others may have ten thousands of rules there, so lines are looked into only where they may be ours."""
-        wanted = (OURS, *chains)
-        texts = [text for text in program.listing("nat") or () if any(name in text for name in wanted)]
-        return cls(
-            chains=frozenset(text.removeprefix("-N ") for text in texts if text.startswith("-N ")),
-            lines=[Line.parse(text) for text in texts if text.startswith("-A ")],
-        )
-
-    def of(self, chain: str) -> list[Line]:
-        return [line for line in self.lines if line.chain == chain]
-
-    def has(self, chain: str, target: str, *words: str) -> bool:
-        return any(line.target == target and set(words) <= set(line.said.values()) for line in self.of(chain))
-
-
-NOTHING = Listing(chains=frozenset(), lines=())
 
 
 def setup(host: Namespace, conf: PortmapConf, whose: Attachment) -> None:
@@ -211,136 +124,6 @@ def outdated(there: Listing, chain: str, mappings: Collection[PortMapping], vers
     jumps = set(jumps_of(mappings))
     yield from (one.deletion for one in there.of(ENTRY) if one.target == chain and one.ports in jumps)
     yield from (one.deletion for one in there.of(chain) if one.port in ports)
-
-
-def port_of(mapping: PortMapping) -> Port:
-    return mapping.protocol, str(mapping.host_port), str(mapping.bound or "")
-
-
-def removal(
-    there: Listing, chain: str, mappings: Collection[PortMapping], whose: Attachment, version: int
-) -> Iterator[str]:
-    """What removes an attachment from the chain: its mappings, and what leads to its address. With the last of all
-    the chain goes; of an attachment that nothing is known of, all is."""
-    address = whose.addresses.get(version)
-    to = address and (f"[{address.ip}]" if version == 6 else str(address.ip))
-    ports = {port_of(mapping) for mapping in mappings}
-    ports |= {line.port for line in there.of(chain) if to and line.leads_to(to)}
-    staying = {line.port for line in there.of(chain) if line.target == "DNAT"} - ports
-    if not staying or not (mappings or whose.addresses):
-        yield from whole_removal(there, chain)
-        return
-    used = {(protocol, port) for protocol, port, _ in staying}
-    for line in there.of(ENTRY):
-        protocol, given = line.ports
-        if line.target == chain and used.isdisjoint((protocol, port) for port in given.split(",")):
-            yield line.deletion
-    for line in there.of(chain):
-        if line.port in ports:
-            yield line.deletion
-
-
-def whole_removal(there: Listing, chain: str) -> Iterator[str]:
-    if chain in there.chains:
-        yield from (line.deletion for line in there.lines if line.target == chain)
-        yield from (f"-F {chain}", f"-X {chain}")
-
-
-def teardown(
-    host: Namespace, net: Nfnetlink | None, mappings: Collection[PortMapping], whose: Attachment
-) -> None:
-    """What can be told by the kernel alone to be this attachment's takes no program."""
-    chains = [name(whose.network, whose.container_id) for name in (chain_name, old_chain_name)]
-    for version in VERSIONS:
-        if net and (found := in_nf_tables(net, version, chains)):
-            program = Iptables(host, version)
-            alone = is_alone(found[0].rules(net), mappings, version) or not (mappings or whose.addresses)
-            if alone or not remove_by_program(program, chains, mappings, whose, version):
-                remove_from_nf_tables(net, version, found)
-        if "nat" in legacy_tables(host, version):
-            program = Iptables(host, version, legacy=True)
-            remove_by_program(program, chains, mappings, whose, version)
-
-
-def remove_by_program(
-    program: Iptables,
-    chains: Sequence[str],
-    mappings: Collection[PortMapping],
-    whose: Attachment,
-    version: int,
-) -> bool:
-    """False when it knows nothing of the chains: it may be of the other kind, or not be there."""
-    there = Listing.read(program, *chains) if program.installed else NOTHING
-    if there.chains.isdisjoint(chains):
-        return False
-    chain, old = chains
-    lines = [*removal(there, chain, mappings, whose, version), *whole_removal(there, old)]
-    if lines:
-        program.apply("nat", lines, doing=f"remove chain {chain} of iptables, or ports from it")
-    return True
-
-
-def in_nf_tables(net: Nfnetlink, version: int, chains: Iterable[str]) -> list[Chain]:
-    """Those of the chains that are there."""
-    table = Table(family=NFT_FAMILIES[version], name="nat")
-    found = [Chain(table=table, name=name) for name in chains]
-    return [chain for chain in found if chain.exists(net)]
-
-
-def is_alone(rules: Iterable[Rule], mappings: Collection[PortMapping], version: int) -> bool:
-    """Is every rule about one of the mappings? False also for what is said in another way than today's iptables'."""
-    wanted = {
-        (bytes([PROTOCOLS[mapping.protocol]]), mapping.host_port.to_bytes(2), packed(mapping.bound))
-        for mapping in mappings
-        if mapping.concerns(version)
-    }
-    fields = (L4PROTO, PORT, DESTINATION[version])
-    return bool(wanted) and all(tuple(map(rule.wanted, fields)) in wanted for rule in rules)
-
-
-def packed(address: IP | None) -> bytes | None:
-    return address.packed if address else None
-
-
-def remove_from_nf_tables(net: Nfnetlink, version: int, chains: Collection[Chain]) -> None:
-    """Whatever is in them, and the jumps to them."""
-    entries = [
-        Chain(table=Table(family=NFT_FAMILIES[version], name="nat"), name=name) for name in (ENTRY, OLD_ENTRY)
-    ]
-
-    def plan() -> list[Message]:
-        there = [chain for chain in chains if chain.exists(net)]
-        jumps = [
-            entry.delete_rule(rule.handle)
-            for chain in there
-            for entry in entries
-            for rule in entry.rules(net, containing=chain.name)
-            if rule.target == chain.name
-        ]
-        return [*jumps, *(chain.delete() for chain in there)]
-
-    edit(net, plan, doing=f"remove {', '.join(map(str, chains))} and the jumps there")
-
-
-def gc(host: Namespace, net: Nfnetlink | None, network: str, valid: Collection[tuple[str, str]]) -> None:
-    """Of a container that stays, all attachments stay: they can't be told apart."""
-    keep = {chain_name(network, container_id) for container_id, _ in valid}
-    begin = f'dnat name: "{network}" id: "'
-    for version in VERSIONS:
-        if net:
-            entry = Chain(table=Table(family=NFT_FAMILIES[version], name="nat"), name=ENTRY)
-            jumps = entry.rules(net, containing=begin)
-            stale = {rule.target for rule in jumps} - keep - {""}
-            if found := in_nf_tables(net, version, sorted(stale)):
-                remove_from_nf_tables(net, version, found)
-        if "nat" in legacy_tables(host, version):
-            program = Iptables(host, version, legacy=True)
-            there = Listing.read(program, "CNI-DN-") if program.installed else NOTHING
-            jumping = {
-                line.target for line in there.of(ENTRY) if line.said.get("--comment", "").startswith(begin)
-            }
-            for chain in jumping - keep:
-                program.apply("nat", list(whole_removal(there, chain)), doing=f"remove chain {chain}")
 
 
 def missing(

@@ -9,7 +9,7 @@ from functools import partial
 from ipaddress import ip_network
 from typing import ClassVar
 
-from delegates.meta.portmap import by_iptables, by_nftables
+from delegates.meta.portmap import by_iptables, by_nftables, iptables_removal, nftables_removal
 from delegates.meta.portmap.conf import (
     IPTABLES,
     NFTABLES,
@@ -19,6 +19,7 @@ from delegates.meta.portmap.conf import (
     parse,
     refuse_options_of_another,
 )
+from delegates.meta.portmap.listing import chain_name
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import IP, Result
@@ -92,7 +93,7 @@ class Portmap(Delegate[PortmapConf]):
                 f"host port {mapping} should lead to port {mapping.container_port} of "
                 f"{whose.addresses[version].ip} and does not",
                 hint="the rules that ADD made are gone from table cni_hostport of nf_tables, or from chain "
-                f"{by_iptables.chain_name(call.network, call.container_id)} of iptables' nat table",
+                f"{chain_name(call.network, call.container_id)} of iptables' nat table",
             )
 
     def delete(self, call: Call[PortmapConf]) -> None:
@@ -102,8 +103,8 @@ class Portmap(Delegate[PortmapConf]):
     def gc(self, call: Call[PortmapConf]) -> None:
         with borrowed_if_any(call.host) as net:
             to_the_end(
-                partial(by_nftables.gc, net, call.network, call.valid) if net else None,
-                partial(by_iptables.gc, call.host, net, call.network, call.valid),
+                partial(nftables_removal.gc, net, call.network, call.valid) if net else None,
+                partial(iptables_removal.gc, call.host, net, call.network, call.valid),
             )
 
     def status(self, call: Call[PortmapConf]) -> None:
@@ -120,8 +121,8 @@ class Portmap(Delegate[PortmapConf]):
 def unmap(host: Namespace, conf: PortmapConf, whose: Attachment) -> None:
     with borrowed_if_any(host) as net:
         to_the_end(
-            partial(by_nftables.teardown, net, conf.mappings, whose) if net else None,
-            partial(by_iptables.teardown, host, net, conf.mappings, whose),
+            partial(nftables_removal.teardown, net, conf.mappings, whose) if net else None,
+            partial(iptables_removal.teardown, host, net, conf.mappings, whose),
         )
     forget_connections(host, conf, whose, mapped=False)
 

@@ -12,6 +12,7 @@ from tests.delegates.meta.portmap.rules import flush, left
 from tests.delegates.meta.portmap.talking import Sockets, echoes
 from tests.support.netns import Netns
 from tests.support.plugins import Attachment
+from tests.support.wait import until
 
 pytestmark = pytest.mark.kernel
 
@@ -101,21 +102,21 @@ def test_udp_that_does_not_pause_follows_the_mapping(
         client = sockets.udp(around.client, version=version)
         servers = [sockets.udp(one.pod, 53, version) for one in (first, second)]
 
-        def says(server: socket.socket, client=client, version=version) -> bool:
-            return echoes(client, server, HOST[version], 5300)
+        def says(number: int, client=client, servers=servers, version=version) -> bool:
+            return echoes(client, servers[number], HOST[version], 5300)
 
-        assert not says(servers[0])
+        assert not says(0)
         one = mapped(first, backend, "5300:53/udp").add()
-        assert says(servers[0])
+        until(lambda says=says: says(0), what="an answer")
         one.delete()
-        assert not says(servers[0])
+        assert not says(0)
         one.add()
-        assert says(servers[0])
+        until(lambda says=says: says(0), what="an answer")
         flush(around.host)  # its DEL has not come, and its rules are gone
         other = mapped(second, backend, "5300:53/udp").add()
-        assert says(servers[1])
+        until(lambda says=says: says(1), what="an answer")
         other.delete()
-        assert not says(servers[1])
+        assert not says(1)
 
 
 @both
@@ -127,7 +128,7 @@ def test_datagrams_of_others_are_let_alone(
     client = sockets.udp(below.pod)
     around.client.ip("route", "add", "10.1.2.0/24", "via", HOST[4])
     mapped(below, backend, "54:54/udp").add()  # from now on connections are tracked
-    assert echoes(client, server, CLIENT[4], 53)
+    until(lambda: echoes(client, server, CLIENT[4], 53), what="an answer")
     tracked = around.host.run("conntrack", "-L", "-p", "udp", "--dport", "53").stdout
     assert "dport=53" in tracked
     one = mapped(below, backend, "53:53/udp").add()
