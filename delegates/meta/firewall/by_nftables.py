@@ -163,16 +163,19 @@ def setup(host: Namespace, owner: Owner, wanted: Wanted) -> None:
         edit(net, plan, doing=f"let what {owner.ifname} sends and is answered through")
 
 
-def remove(host: Namespace, owner: Owner) -> None:
-    """Tables and chains stay, and so do the rules of its bridge: others may be on it. Absent is success."""
+def remove(host: Namespace, owner: Owner) -> bool:
+    """Was anything of its there? Tables and chains stay, and so do the rules of its bridge: others may be on it."""
     if not present(host):
-        return
+        return False
     with borrowed(host) as net:
-        edit(
-            net,
-            lambda: _removal(net, owner.prefix),
-            doing=f"let what {owner.ifname} sends and is answered through no more",
-        )
+        found: list[Message] = []
+
+        def plan() -> list[Message]:
+            found[:] = _removal(net, owner.prefix)
+            return found
+
+        edit(net, plan, doing=f"let what {owner.ifname} sends and is answered through no more")
+    return bool(found)
 
 
 def check(host: Namespace, owner: Owner, wanted: Wanted) -> None:

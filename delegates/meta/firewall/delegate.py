@@ -87,13 +87,14 @@ class Firewall(Delegate[FirewallConf]):
         """By whichever backend: it may have been another on the day of ADD."""
         conf = call.conf
         failures: list[MultinetError] = []
+        removed = False
         try:
-            by_nftables.remove(call.host, owner_of(call))
+            removed = by_nftables.remove(call.host, owner_of(call))
         except MultinetError as error:
             failures.append(error)
         with ledger.found(conf.data_dir):
             entry = Entry.read(ledger.path_of(conf.data_dir, call.container_id, call.ifname))
-            passages = entry.passages if entry else likely(call)
+            passages = entry.passages if entry else () if removed else likely(call)
             failures += revoke(call.host, conf, passages, call.container_id, call.ifname)
         raise_together(failures)
 
