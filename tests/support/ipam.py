@@ -27,6 +27,11 @@ NO_NAMESPACE = cast(Namespace, None)
 Conf = Mapping[str, Any]
 
 
+def reserved(state: Path) -> list[str]:
+    """The addresses that host-local holds in that ``dataDir``, of all networks."""
+    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
+
+
 class Plugin(Protocol):
     def add(self, conf: Conf, container: str = ..., ifname: str = ..., args: str = ...) -> Result: ...
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import facts
+from tests.support.ipam import reserved
 from tests.support.netns import Netns
 from tests.support.plugins import pings, refusal
 from tests.support.wait import until
@@ -25,11 +26,6 @@ def bridge(**keys):
 
 def mac_of(where: Netns, link: str) -> str:
     return where.json("ip", "-j", "link", "show", link)[0]["address"]
-
-
-def reserved(state: Path) -> list[str]:
-    """The addresses that host-local holds, of all networks."""
-    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
 
 
 @pytest.mark.parametrize("gateway", [True, False])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.delegates.damage import ADDRESS_REMOVED, WRONG, Damage, each, in_pod, is_seen_and_goes
 from tests.faults import facts
 from tests.support.netns import Netns
 from tests.support.plugins import Attachment, refusal
@@ -20,19 +20,6 @@ def conf(ipam: dict[str, Any], **keys: Any) -> dict[str, Any]:
         "cniVersion": "1.1.0", "name": "net", "type": "bridge", "bridge": "br0", "isDefaultGateway": True,
         "ipMasq": True, "ipMasqBackend": "nftables", "macspoofchk": True, "ipam": ipam, **keys,
     }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
-    """``said`` is with NEAR for the MAC of the container's end."""
-
-    what: str
-    do: Callable[[Attachment], object]
-    said: str
-
-
-def in_pod(*words: str) -> Callable[[Attachment], object]:
-    return lambda one: one.pod.ip(*words)
 
 
 def on_host(*words: str) -> Callable[[Attachment], object]:
@@ -57,15 +44,10 @@ def forget_address(one: Attachment) -> None:
     one.host.run("rm", f"{one.conf['ipam']['dataDir']}/net/{one.address}")
 
 
-WRONG = "02:00:00:00:00:99"
 PORT_GONE = "CNI veth created for bridge br0 was not found"
 
 DAMAGES = [
-    Damage(
-        what="an address was removed",
-        do=in_pod("addr", "delete", "10.1.2.2/24", "dev", "eth0"),
-        said="Failed to match addr 10.1.2.2/24 on interface eth0",
-    ),
+    ADDRESS_REMOVED,
     Damage(
         what="an address has another length",
         do=lambda one: [
@@ -160,19 +142,14 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.what)
+@each(*DAMAGES)
 def test_damage_is_seen_and_cleared_up_after(damage: Damage, attach, pod: Netns, host: Netns, ranges, state):
     routes = [
         {"dst": "10.9.0.0/16", "gw": "10.1.2.9"},
         {"dst": "10.8.0.0/16", "gw": "10.1.2.9", "table": 100},
     ]
     one = attach(pod, conf(ranges("10.1.2.0/24", "fd01:2::/64", routes=routes))).add()
-    one.check()
-    (near,) = (end["mac"] for end in one.result["interfaces"] if end["name"] == "eth0")
-    damage.do(one)
-    assert refusal(one.check) == damage.said.replace("NEAR", near)
-    one.delete()
-    one.delete()
+    is_seen_and_goes(damage, one)
     assert "eth0" not in pod.links()
     assert {name for name in host.links() if name.startswith("veth")} <= {"veth0"}
     assert [fact for fact in facts.of_host(host) if fact.startswith("nft") and "eth0" in fact] == []

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.delegates.damage import (
+    ADDRESS_REMOVED,
+    INTERFACE_REMOVED,
+    ROUTE_REMOVED,
+    Damage,
+    each,
+    in_pod,
+    is_seen_and_goes,
+)
+from tests.support.ipam import reserved
 from tests.support.netns import Netns
 from tests.support.plugins import Attachment, pings, refusal
 from tests.support.wait import until
@@ -18,10 +26,6 @@ pytestmark = [pytest.mark.kernel, pytest.mark.uml]
 
 def dummy(**keys: Any) -> dict[str, Any]:
     return {"cniVersion": "1.1.0", "name": "net", "type": "dummy", **keys}
-
-
-def reserved(state: Path) -> list[str]:
-    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
 
 
 def test_the_container_answers_to_its_addresses_by_whichever_way_they_are_asked(attach, pod, host: Netns):
@@ -53,17 +57,6 @@ def test_both_families_and_routes_in_tables_of_their_own(attach, pod, ranges):
     assert route["metrics"] == [{"mtu": 1300, "advmss": 1200}]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
-    what: str
-    do: Callable[[Attachment], object]
-    said: str
-
-
-def in_pod(*words: str) -> Callable[[Attachment], object]:
-    return lambda one: one.pod.ip(*words)
-
-
 def another_kind(one: Attachment) -> None:
     mac = one.result["interfaces"][0]["mac"]
     one.pod.ip("link", "delete", "eth0")
@@ -71,17 +64,8 @@ def another_kind(one: Attachment) -> None:
 
 
 DAMAGES = [
-    Damage(
-        what="an address was removed",
-        do=in_pod("addr", "delete", "10.1.2.2/24", "dev", "eth0"),
-        said="Failed to match addr 10.1.2.2/24 on interface eth0",
-    ),
-    Damage(
-        what="a route was removed",
-        do=in_pod("route", "delete", "10.9.0.0/16"),
-        said="Expected Route {Dst:{IP:10.9.0.0 Mask:ffff0000} GW:<nil> MTU:0 AdvMSS:0 Priority:0 "
-        "Table:<nil> Scope:<nil>} not found in routing table",
-    ),
+    ADDRESS_REMOVED,
+    ROUTE_REMOVED,
     Damage(what="it is no dummy", do=another_kind, said="Container interface eth0 not of type dummy"),
     Damage(
         what="the MAC was changed",
@@ -93,23 +77,14 @@ DAMAGES = [
         do=in_pod("link", "set", "eth0", "down"),
         said="Interface eth0 is down",
     ),
-    Damage(
-        what="the interface was removed",
-        do=in_pod("link", "delete", "eth0"),
-        said="Cannot find container link eth0",
-    ),
+    INTERFACE_REMOVED,
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.what)
+@each(*DAMAGES)
 def test_damage_is_seen_and_cleared_up_after(damage: Damage, attach, pod, ranges, state: Path):
     one = attach(pod, dummy(ipam=ranges("10.1.2.0/24", routes=[{"dst": "10.9.0.0/16"}]))).add()
-    one.check()
-    near = one.result["interfaces"][0]["mac"]
-    damage.do(one)
-    assert refusal(one.check) == damage.said.replace("NEAR", near)
-    one.delete()
-    one.delete()
+    is_seen_and_goes(damage, one)
     assert (pod.links(), reserved(state)) == ([], [])
 
 

@@ -4,7 +4,6 @@ of its README.md by their names. A veth pair stands for a network card and the m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -12,6 +11,16 @@ from typing import Any
 import pytest
 
 from delegates.main.host_device import devices
+from tests.delegates.damage import (
+    ADDRESS_REMOVED,
+    MAC_CHANGED,
+    ROUTE_REMOVED,
+    Damage,
+    each,
+    in_pod,
+    is_seen_and_goes,
+)
+from tests.support.ipam import reserved
 from tests.support.netns import Netns
 from tests.support.plugins import OURS, Attachment, pings, reference, refusal
 from tests.support.wait import until
@@ -58,10 +67,6 @@ def host_device(**keys: Any) -> dict[str, Any]:
 def card(host: Netns, name: str = "up0") -> dict[str, Any]:
     (link,) = host.json("ip", "-j", "link", "show", name)
     return dict(link)
-
-
-def reserved(state: Path) -> list[str]:
-    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
 
 
 def test_the_card_reaches_its_lan_from_the_container_and_comes_back(
@@ -168,34 +173,10 @@ def test_a_name_taken_on_the_host_meanwhile_keeps_it_in_the_container(attach, po
     assert card(host)["address"] == CARD
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
-    what: str
-    do: Callable[[Attachment], object]
-    said: str
-
-
-def in_pod(*words: str) -> Callable[[Attachment], object]:
-    return lambda one: one.pod.ip(*words)
-
-
 DAMAGES = [
-    Damage(
-        what="an address was removed",
-        do=in_pod("addr", "delete", "10.1.2.2/24", "dev", "eth0"),
-        said="Failed to match addr 10.1.2.2/24 on interface eth0",
-    ),
-    Damage(
-        what="a route was removed",
-        do=in_pod("route", "delete", "10.9.0.0/16"),
-        said="Expected Route {Dst:{IP:10.9.0.0 Mask:ffff0000} GW:<nil> MTU:0 AdvMSS:0 Priority:0 "
-        "Table:<nil> Scope:<nil>} not found in routing table",
-    ),
-    Damage(
-        what="the MAC was changed",
-        do=in_pod("link", "set", "eth0", "address", OTHER),
-        said=f"Interface eth0 Mac {CARD} doesn't match container Mac: {OTHER}",
-    ),
+    ADDRESS_REMOVED,
+    ROUTE_REMOVED,
+    MAC_CHANGED,
     Damage(
         what="the device was renamed",
         do=in_pod("link", "set", "eth0", "name", "net7"),
@@ -204,15 +185,11 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.what)
+@each(*DAMAGES)
 def test_damage_is_seen(damage: Damage, attach, pod, lan, ranges, state: Path):
     routes = [{"dst": "10.9.0.0/16"}]
     one = attach(pod, host_device(device="up0", ipam=ranges("10.1.2.0/24", routes=routes))).add()
-    one.check()
-    damage.do(one)
-    assert refusal(one.check) == damage.said
-    one.delete()
-    one.delete()
+    is_seen_and_goes(damage, one)
     assert reserved(state) == []
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.delegates.damage import (
+    ADDRESS_REMOVED,
+    INTERFACE_REMOVED,
+    MASTER_REMOVED,
+    ROUTE_REMOVED,
+    Damage,
+    each,
+    is_seen_and_goes,
+)
+from tests.support.ipam import reserved
 from tests.support.netns import Netns
 from tests.support.plugins import Attachment, pings, refusal
 from tests.support.wait import until
@@ -36,10 +45,6 @@ def ipvlan(**keys: Any) -> dict[str, Any]:
 def mode_of(pod: Netns) -> str:
     (link,) = pod.json("ip", "-d", "-j", "link", "show", "eth0")
     return str(link["linkinfo"]["info_data"]["mode"])
-
-
-def reserved(state: Path) -> list[str]:
-    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
 
 
 @pytest.mark.parametrize("mode", ["", "l2", "l3", "l3s"])
@@ -139,13 +144,6 @@ def test_the_name_may_be_that_of_a_link_of_the_host(attach, pod, host: Netns, la
     assert sorted(host.links()) == ["eth0", "up0"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
-    what: str
-    do: Callable[[Attachment], object]
-    said: str
-
-
 def anew(one: Attachment, *kind: str, on: str) -> None:
     """The same name, but another link."""
     one.pod.ip("link", "delete", "eth0")
@@ -158,32 +156,15 @@ def on_another(one: Attachment) -> None:
 
 
 DAMAGES = [
-    Damage(
-        what="an address was removed",
-        do=lambda one: one.pod.ip("addr", "delete", "10.1.2.2/24", "dev", "eth0"),
-        said="Failed to match addr 10.1.2.2/24 on interface eth0",
-    ),
-    Damage(
-        what="a route was removed",
-        do=lambda one: one.pod.ip("route", "delete", "10.9.0.0/16"),
-        said="Expected Route {Dst:{IP:10.9.0.0 Mask:ffff0000} GW:<nil> MTU:0 AdvMSS:0 Priority:0 "
-        "Table:<nil> Scope:<nil>} not found in routing table",
-    ),
+    ADDRESS_REMOVED,
+    ROUTE_REMOVED,
     Damage(
         what="it is no ipvlan",
         do=lambda one: anew(one, "type", "macvlan", on="up0"),
         said="Container interface eth0 not of type ipvlan",
     ),
-    Damage(
-        what="the master was removed",
-        do=lambda one: one.host.ip("link", "delete", "up0"),
-        said='the master "up0" was not found: Link not found',
-    ),
-    Damage(
-        what="the interface was removed",
-        do=lambda one: one.pod.ip("link", "delete", "eth0"),
-        said="Cannot find container link eth0",
-    ),
+    MASTER_REMOVED,
+    INTERFACE_REMOVED,
     Damage(
         what="the interface stands on another link",
         do=on_another,
@@ -192,14 +173,10 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.what)
+@each(*DAMAGES)
 def test_damage_is_seen_and_cleared_up_after(damage: Damage, attach, pod, lan, ranges, state: Path):
     one = attach(pod, ipvlan(ipam=ranges("10.1.2.0/24", routes=[{"dst": "10.9.0.0/16"}]))).add()
-    one.check()
-    damage.do(one)
-    assert refusal(one.check) == damage.said
-    one.delete()
-    one.delete()
+    is_seen_and_goes(damage, one)
     assert (pod.links(), reserved(state)) == ([], [])
 
 

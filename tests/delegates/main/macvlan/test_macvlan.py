@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.delegates.damage import (
+    ADDRESS_REMOVED,
+    INTERFACE_REMOVED,
+    MAC_CHANGED,
+    MASTER_REMOVED,
+    ROUTE_REMOVED,
+    Damage,
+    each,
+    in_pod,
+    is_seen_and_goes,
+)
+from tests.support.ipam import reserved
 from tests.support.netns import Netns
 from tests.support.plugins import Attachment, pings, refusal
 from tests.support.wait import until
 
 pytestmark = pytest.mark.kernel
-
-WRONG = "02:00:00:00:00:99"
 
 
 @pytest.fixture
@@ -31,10 +40,6 @@ def lan(host: Netns, netns: Callable[..., Netns]) -> Netns:
 
 def macvlan(**keys: Any) -> dict[str, Any]:
     return {"cniVersion": "1.1.0", "name": "net", "type": "macvlan", "master": "up0", **keys}
-
-
-def reserved(state: Path) -> list[str]:
-    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
 
 
 @pytest.mark.parametrize(
@@ -107,17 +112,6 @@ def test_the_default_route_names_the_master_when_nobody_does(attach, pod, host: 
     assert pod.links() == []
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
-    what: str
-    do: Callable[[Attachment], object]
-    said: str
-
-
-def in_pod(*words: str) -> Callable[[Attachment], object]:
-    return lambda one: one.pod.ip(*words)
-
-
 def on_another(one: Attachment) -> None:
     """The same name, kind and MAC, on another link."""
     mac = one.result["interfaces"][0]["mac"]
@@ -130,37 +124,16 @@ def on_another(one: Attachment) -> None:
 
 
 DAMAGES = [
-    Damage(
-        what="an address was removed",
-        do=in_pod("addr", "delete", "10.1.2.2/24", "dev", "eth0"),
-        said="Failed to match addr 10.1.2.2/24 on interface eth0",
-    ),
-    Damage(
-        what="a route was removed",
-        do=in_pod("route", "delete", "10.9.0.0/16"),
-        said="Expected Route {Dst:{IP:10.9.0.0 Mask:ffff0000} GW:<nil> MTU:0 AdvMSS:0 Priority:0 "
-        "Table:<nil> Scope:<nil>} not found in routing table",
-    ),
+    ADDRESS_REMOVED,
+    ROUTE_REMOVED,
     Damage(
         what="the mode was changed",
         do=in_pod("link", "set", "eth0", "type", "macvlan", "mode", "private"),
         said="container macvlan mode private does not match expected value: bridge",
     ),
-    Damage(
-        what="the MAC was changed",
-        do=in_pod("link", "set", "eth0", "address", WRONG),
-        said=f"Interface eth0 Mac NEAR doesn't match container Mac: {WRONG}",
-    ),
-    Damage(
-        what="the master was removed",
-        do=lambda one: one.host.ip("link", "delete", "up0"),
-        said='the master "up0" was not found: Link not found',
-    ),
-    Damage(
-        what="the interface was removed",
-        do=in_pod("link", "delete", "eth0"),
-        said="Cannot find container link eth0",
-    ),
+    MAC_CHANGED,
+    MASTER_REMOVED,
+    INTERFACE_REMOVED,
     Damage(
         what="the interface stands on another link",
         do=on_another,
@@ -169,15 +142,10 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.what)
+@each(*DAMAGES)
 def test_damage_is_seen_and_cleared_up_after(damage: Damage, attach, pod, lan, ranges, state: Path):
     one = attach(pod, macvlan(ipam=ranges("10.1.2.0/24", routes=[{"dst": "10.9.0.0/16"}]))).add()
-    one.check()
-    near = one.result["interfaces"][0]["mac"]
-    damage.do(one)
-    assert refusal(one.check) == damage.said.replace("NEAR", near)
-    one.delete()
-    one.delete()
+    is_seen_and_goes(damage, one)
     assert (pod.links(), reserved(state)) == ([], [])
 
 

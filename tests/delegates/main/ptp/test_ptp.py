@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.delegates.damage import (
+    ADDRESS_REMOVED,
+    INTERFACE_REMOVED,
+    MAC_CHANGED,
+    Damage,
+    each,
+    in_pod,
+    is_seen_and_goes,
+)
 from tests.faults import facts
+from tests.support.ipam import reserved
 from tests.support.netns import Netns
-from tests.support.plugins import Attachment, pings, refusal
+from tests.support.plugins import pings, refusal
 from tests.support.wait import until
 
 pytestmark = pytest.mark.kernel
 
 DUAL = ("10.1.2.0/24", "fd01:2::/64")
-WRONG = "02:00:00:00:00:99"
 
 
 def ptp(**keys: Any) -> dict[str, Any]:
     return {"cniVersion": "1.1.0", "name": "net", "type": "ptp", **keys}
-
-
-def reserved(state: Path) -> list[str]:
-    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
 
 
 def test_containers_reach_one_another_through_the_host_by_both_families(attach, pods, ranges):
@@ -61,23 +64,8 @@ def test_a_neighbour_that_leaves_takes_its_routes_along_and_no_others(attach, po
     until(lambda: pings(third, one.address), what="a ping to who stayed")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
-    what: str
-    do: Callable[[Attachment], object]
-    said: str
-
-
-def in_pod(*words: str) -> Callable[[Attachment], object]:
-    return lambda one: one.pod.ip(*words)
-
-
 DAMAGES = [
-    Damage(
-        what="an address was removed",
-        do=in_pod("addr", "delete", "10.1.2.2/24", "dev", "eth0"),
-        said="Failed to match addr 10.1.2.2/24 on interface eth0",
-    ),
+    ADDRESS_REMOVED,
     Damage(
         what="the route to the subnet was removed",
         do=in_pod("route", "delete", "10.1.2.0/24"),
@@ -89,16 +77,8 @@ DAMAGES = [
         said="Expected Route {Dst:{IP:0.0.0.0 Mask:00000000} GW:<nil> MTU:0 AdvMSS:0 Priority:0 "
         "Table:<nil> Scope:<nil>} not found in routing table",
     ),
-    Damage(
-        what="the MAC was changed",
-        do=in_pod("link", "set", "eth0", "address", WRONG),
-        said=f"Interface eth0 Mac NEAR doesn't match container Mac: {WRONG}",
-    ),
-    Damage(
-        what="the interface was removed",
-        do=in_pod("link", "delete", "eth0"),
-        said="Cannot find container link eth0",
-    ),
+    MAC_CHANGED,
+    INTERFACE_REMOVED,
     Damage(
         what="the host's end was removed",
         do=lambda one: one.host.ip("link", "delete", one.host_end),
@@ -112,16 +92,11 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.what)
+@each(*DAMAGES)
 def test_damage_is_seen_and_cleared_up_after(damage: Damage, attach, pod, host: Netns, ranges, state: Path):
     ipam = ranges(*DUAL, routes=[{"dst": "0.0.0.0/0"}])
     one = attach(pod, ptp(ipMasq=True, ipMasqBackend="nftables", ipam=ipam)).add()
-    one.check()
-    near = one.result["interfaces"][1]["mac"]
-    damage.do(one)
-    assert refusal(one.check) == damage.said.replace("NEAR", near)
-    one.delete()
-    one.delete()
+    is_seen_and_goes(damage, one)
     assert (pod.links(), host.links(), reserved(state)) == ([], [], [])
     assert [fact for fact in facts.of_host(host) if fact.startswith("nft") and "eth0" in fact] == []
 

@@ -7,22 +7,30 @@ import os
 import select
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
+from tests.delegates.damage import (
+    ADDRESS_REMOVED,
+    INTERFACE_REMOVED,
+    MAC_CHANGED,
+    Damage,
+    each,
+    is_seen_and_goes,
+)
+from tests.support.ipam import reserved
 from tests.support.netns import Netns
 from tests.support.plugins import Attachment, pings, refusal, within
 from tests.support.wait import until
 
 pytestmark = pytest.mark.kernel
 
-MAC, WRONG = "02:11:22:33:44:55", "02:00:00:00:00:99"
+MAC = "02:11:22:33:44:55"
 MACHINE = bytes.fromhex("020000000007")
 
 TUNSETIFF = 0x400454CA
@@ -49,10 +57,6 @@ def tap(**keys: Any) -> dict[str, Any]:
 def details(pod: Netns) -> dict[str, Any]:
     (link,) = pod.json("ip", "-d", "-j", "link", "show", "eth0")
     return dict(link)
-
-
-def reserved(state: Path) -> list[str]:
-    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
 
 
 @contextmanager
@@ -194,50 +198,27 @@ def test_addresses_of_ipv6_are_not_waited_for(attach, pod: Netns, ranges):
     assert (route["gateway"], route["dev"]) == ("fd01:2::1", "eth0")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
-    what: str
-    do: Callable[[Attachment], object]
-    said: str
-
-
 def other_kind(one: Attachment) -> None:
     one.pod.ip("link", "delete", "eth0")
     one.pod.ip("link", "add", "eth0", "type", "bridge")
 
 
 DAMAGES = [
-    Damage(
-        what="an address was removed",
-        do=lambda one: one.pod.ip("addr", "delete", "10.1.2.2/24", "dev", "eth0"),
-        said="Failed to match addr 10.1.2.2/24 on interface eth0",
-    ),
-    Damage(
-        what="the MAC was changed",
-        do=lambda one: one.pod.ip("link", "set", "eth0", "address", WRONG),
-        said=f"Interface eth0 Mac {MAC} doesn't match container Mac: {WRONG}",
-    ),
+    ADDRESS_REMOVED,
+    MAC_CHANGED,
     Damage(
         what="it is another kind of link",
         do=other_kind,
         said="Container interface eth0 not of type tun",
     ),
-    Damage(
-        what="it was removed",
-        do=lambda one: one.pod.ip("link", "delete", "eth0"),
-        said="Cannot find container link eth0",
-    ),
+    INTERFACE_REMOVED,
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.what)
+@each(*DAMAGES)
 def test_damage_is_seen_and_cleared_up_after(damage: Damage, attach, pod: Netns, ranges, state: Path):
     one = attach(pod, tap(mac=MAC, ipam=ranges("10.1.2.0/24"))).add()
-    one.check()
-    damage.do(one)
-    assert refusal(one.check) == damage.said
-    one.delete()
-    one.delete()
+    is_seen_and_goes(damage, one)
     assert (pod.links(), reserved(state)) == ([], [])
 
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.delegates.damage import (
+    ADDRESS_REMOVED,
+    INTERFACE_REMOVED,
+    MAC_CHANGED,
+    MASTER_REMOVED,
+    ROUTE_REMOVED,
+    Damage,
+    each,
+    in_pod,
+    is_seen_and_goes,
+)
+from tests.support.ipam import reserved
 from tests.support.netns import Netns
 from tests.support.plugins import Attachment, pings, refusal
 from tests.support.wait import until
@@ -35,10 +46,6 @@ def lan(host: Netns, netns: Callable[..., Netns]) -> Netns:
 
 def vlan(**keys: Any) -> dict[str, Any]:
     return {"cniVersion": "1.1.0", "name": "net", "type": "vlan", "master": "up0", "vlanId": 10, **keys}
-
-
-def reserved(state: Path) -> list[str]:
-    return sorted(file.name for file in state.glob("*/*") if not file.name.startswith("l"))
 
 
 def frames(lan: Netns, act: Callable[[], object], *, seconds: str = "10") -> str:
@@ -130,17 +137,6 @@ def test_a_master_that_is_down_is_told_by_its_name(attach, pod, host: Netns, lan
     assert (pod.links(), reserved(state)) == ([], [])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
-    what: str
-    do: Callable[[Attachment], object]
-    said: str
-
-
-def in_pod(*words: str) -> Callable[[Attachment], object]:
-    return lambda one: one.pod.ip(*words)
-
-
 def anew(one: Attachment, *kind: str, on: str) -> None:
     """The same name and MAC, but another link."""
     mac = one.result["interfaces"][0]["mac"]
@@ -154,17 +150,8 @@ def on_another(one: Attachment) -> None:
 
 
 DAMAGES = [
-    Damage(
-        what="an address was removed",
-        do=in_pod("addr", "delete", "10.1.2.2/24", "dev", "eth0"),
-        said="Failed to match addr 10.1.2.2/24 on interface eth0",
-    ),
-    Damage(
-        what="a route was removed",
-        do=in_pod("route", "delete", "10.9.0.0/16"),
-        said="Expected Route {Dst:{IP:10.9.0.0 Mask:ffff0000} GW:<nil> MTU:0 AdvMSS:0 Priority:0 "
-        "Table:<nil> Scope:<nil>} not found in routing table",
-    ),
+    ADDRESS_REMOVED,
+    ROUTE_REMOVED,
     Damage(
         what="it is another VLAN",
         do=lambda one: anew(one, "type", "vlan", "id", "11", on="up0"),
@@ -180,21 +167,9 @@ DAMAGES = [
         do=in_pod("link", "set", "eth0", "mtu", "1300"),
         said="Container interface eth0 has MTU 1300, 1400 is configured",
     ),
-    Damage(
-        what="the MAC was changed",
-        do=in_pod("link", "set", "eth0", "address", "02:00:00:00:00:99"),
-        said="Interface eth0 Mac NEAR doesn't match container Mac: 02:00:00:00:00:99",
-    ),
-    Damage(
-        what="the master was removed",
-        do=lambda one: one.host.ip("link", "delete", "up0"),
-        said='the master "up0" was not found: Link not found',
-    ),
-    Damage(
-        what="the interface was removed",
-        do=in_pod("link", "delete", "eth0"),
-        said="Cannot find container link eth0",
-    ),
+    MAC_CHANGED,
+    MASTER_REMOVED,
+    INTERFACE_REMOVED,
     Damage(
         what="the interface stands on another link",
         do=on_another,
@@ -203,17 +178,12 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.what)
+@each(*DAMAGES)
 def test_damage_is_seen_and_cleared_up_after(damage: Damage, attach, pod, lan, ranges, state: Path):
     """D-10 is among them: DEL does not miss the master."""
     ipam = ranges("10.1.2.0/24", routes=[{"dst": "10.9.0.0/16"}])
     one = attach(pod, vlan(mtu=1400, ipam=ipam)).add()
-    one.check()
-    near = one.result["interfaces"][0]["mac"]
-    damage.do(one)
-    assert refusal(one.check) == damage.said.replace("NEAR", near)
-    one.delete()
-    one.delete()
+    is_seen_and_goes(damage, one)
     assert (pod.links(), reserved(state)) == ([], [])
 
 
