@@ -32,6 +32,19 @@ def test_the_run_is_not_in_the_machines_network(outside: int):
     assert os.stat("/proc/self/ns/net").st_ino != os.fstat(outside).st_ino
 
 
+def test_an_ifb_of_ours_brings_none_into_the_machines_network(host: Netns, outside: int):
+    """As the module does by itself, on machines where it is one."""
+
+    def links() -> list[str]:
+        show = ["nsenter", f"--net=/proc/self/fd/{outside}", "ip", "-o", "link", "show", "type", "ifb"]
+        done = subprocess.run(show, pass_fds=[outside], capture_output=True, text=True, check=True)
+        return [line.split(":")[1] for line in done.stdout.splitlines()]
+
+    before = links()
+    host.ip("link", "add", "ifb7", "type", "ifb")
+    assert links() == before
+
+
 def test_the_host_and_the_pod_are_two_namespaces(host: Netns, pod: Netns):
     host.ip("link", "add", "br0", "type", "bridge")
     assert (host.links(), pod.links()) == (["br0"], [])
