@@ -30,6 +30,7 @@ from delegates.meta.portmap.listing import (
     chain_name,
     port_of,
 )
+from multinet.errors import MultinetError
 from multinet.kernel.iptables import Iptables, quoted
 from multinet.kernel.namespace import Namespace
 
@@ -46,22 +47,34 @@ def comment_of(network: str, container_id: str) -> str:
 def setup(host: Namespace, conf: PortmapConf, whose: Attachment) -> None:
     for version in VERSIONS:
         if version in whose.addresses:
-            program = Iptables(host, version)
-            chain = chain_name(whose.network, whose.container_id)
-            there = Listing.read(program, chain)
-            lines = [
-                *foundation(there, conf),
-                *outdated(there, chain, conf.mappings, version),
-                *new_rules(there, chain, conf, whose, version),
-            ]
-            program.apply("nat", lines, doing=f"map ports of the host to {whose.addresses[version].ip}")
+            map_ports(Iptables(host, version), conf, whose, version)
+
+
+def map_ports(program: Iptables, conf: PortmapConf, whose: Attachment, version: int) -> None:
+    """Of two that make the shared chains at the same time the later is refused, and finds them as it looks again."""
+    chain = chain_name(whose.network, whose.container_id)
+    there = Listing.read(program, chain)
+    while True:
+        lines = [
+            *foundation(there, conf),
+            *outdated(there, chain, conf.mappings, version),
+            *new_rules(there, chain, conf, whose, version),
+        ]
+        try:
+            return program.apply(
+                "nat", lines, doing=f"map ports of the host to {whose.addresses[version].ip}"
+            )
+        except MultinetError:
+            before, there = there, Listing.read(program, chain)
+            if not there.chains > before.chains:
+                raise
 
 
 def foundation(there: Listing, conf: PortmapConf) -> Iterator[str]:
-    """What all containers share, as far as it is missing."""
+    """What all containers share, as far as it is missing. A colon would empty a chain that is there by now."""
     if conf.snat and not conf.set_mark_chain:
         bits = f"{1 << conf.mark_bit:#x}/{1 << conf.mark_bit:#x}"
-        yield from (f":{chain} - [0:0]" for chain in (MARKING, MASQUERADING) if chain not in there.chains)
+        yield from (f"-N {chain}" for chain in (MARKING, MASQUERADING) if chain not in there.chains)
         if not there.has(MARKING, "MARK", bits):
             said = "-m comment --comment " + quoted("CNI portfwd masquerade mark")
             yield f"-A {MARKING} {said} -j MARK --set-xmark {bits}"
@@ -72,7 +85,7 @@ def foundation(there: Listing, conf: PortmapConf) -> Iterator[str]:
             said = "-m comment --comment " + quoted("CNI portfwd requiring masquerade")
             yield f"-I POSTROUTING 1 {said} -j {MASQUERADING}"
     if ENTRY not in there.chains:
-        yield f":{ENTRY} - [0:0]"
+        yield f"-N {ENTRY}"
     for hook in HOOKS:
         if not there.has(hook, ENTRY):
             yield f"-A {hook} -m addrtype --dst-type LOCAL -j {ENTRY}"

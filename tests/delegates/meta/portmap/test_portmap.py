@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,23 @@ def test_a_second_add_replaces_the_first(backend: str, below: Attachment, mapped
     made = sorted(listed(host).splitlines())
     one.add()
     assert sorted(listed(host).splitlines()) == made
+
+
+@both
+def test_several_may_be_the_first(backend: str, on_bridge: Attach, mapped: Mapped, host: Netns, pods):
+    """What all share is made by whoever comes first, and by nobody again."""
+    below = [on_bridge(pod, *POD, container=f"c{number}") for number, pod in enumerate(pods(4), 1)]
+    all_of_them = [mapped(one, backend, f"{8000 + n}:80/tcp") for n, one in enumerate(below)]
+    with ThreadPoolExecutor(max_workers=len(below)) as pool:
+        list(pool.map(Attachment.add, all_of_them))
+    for one in all_of_them:
+        one.check()
+    if backend == "iptables":
+        rules = host.run("iptables", "-t", "nat", "-S").stdout.splitlines()
+        assert len(rules) == len(set(rules))
+    with ThreadPoolExecutor(max_workers=len(below)) as pool:
+        list(pool.map(Attachment.delete, all_of_them))
+    assert left(host, "c1", "c2", "c3", "c4") == []
 
 
 @both
