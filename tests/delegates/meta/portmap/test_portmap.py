@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from multinet.errors import PluginFailed
+from multinet import steps
+from multinet.errors import KernelError, PluginFailed
 from multinet.kernel.names import hashed
 from tests.delegates.meta.portmap.conftest import POD, Mapped
 from tests.delegates.meta.portmap.rules import left
@@ -174,6 +175,33 @@ def test_a_refused_add_leaves_nothing(below: Attachment, mapped: Mapped, host: N
     one = mapped(below, "iptables", "8080:80/tcp", externalSetMarkChain="NOBODYS")
     with pytest.raises(PluginFailed, match="NOBODYS"):
         one.add()
+    assert left(host, "c1") == []
+
+
+@both
+def test_an_add_that_fails_at_its_last_step_is_undone(
+    backend: str, below: Attachment, mapped: Mapped, host: Netns
+):
+    one = mapped(below, backend, "8080:80/tcp", "53:53/udp")
+    asked: list[str] = []
+    steps.listen(asked.append)
+    try:
+        one.add()
+    finally:
+        steps.listen(None)
+    assert asked[-1] == "set sysctl net/ipv4/conf/br0/route_localnet to '1'"
+    one.delete()
+    host.run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/br0/route_localnet")
+
+    def refuse_last(what: str) -> None:
+        if "route_localnet" in what:
+            raise KernelError("it was told to fail")
+
+    steps.listen(refuse_last)
+    try:
+        assert refusal(one.add) == "it was told to fail"
+    finally:
+        steps.listen(None)
     assert left(host, "c1") == []
 
 
