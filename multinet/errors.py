@@ -13,7 +13,8 @@
     │   ├── SelectionError 7        the pod's annotation
     │   └── IsolationError 7        the pod may not use that definition
     ├── InvalidNetns 8              the namespace is not one, or is the wrong one
-    │   └── NetnsGone 8             ... or is not there (DEL takes this for success)
+    │   ├── NetnsGone 8             ... or is not there (DEL takes this for success)
+    │   └── NotAContainers 8        ... or something else is there (the meta plugin's DEL does so, too)
     ├── TryAgain 11                 would work later
     ├── NotAvailable 50             STATUS: an ADD could not be served
     │   └── LimitedConnectivity 51  ... and running containers may suffer
@@ -135,6 +136,10 @@ class InvalidNetns(MultinetError):
 
 class NetnsGone(InvalidNetns):
     """Nothing is at the path."""
+
+
+class NotAContainers(InvalidNetns):
+    """The path leads to what no container has: another kind of file, or the namespace of the caller itself."""
 
 
 class TryAgain(MultinetError):

@@ -9,7 +9,7 @@ from multinet.cni.request import Request, Verb
 from multinet.delegate.doors import HostLinks
 from multinet.delegate.host_links import HostLinks as StandardHostLinks
 from multinet.delegate.invoke import Scene
-from multinet.errors import InvalidNetns, NetnsGone
+from multinet.errors import NetnsGone, NotAContainers
 from multinet.kernel.names import link_group
 from multinet.kernel.namespace import Namespace
 
@@ -75,7 +75,7 @@ def refuse_own_namespace(host: Namespace, sandbox: Namespace, *, override: bool)
     yet.
     """
     if not override and sandbox.same_as(host):
-        raise InvalidNetns(
+        raise NotAContainers(
             "plugin's netns and netns from CNI_NETNS should not be the same",
             hint="name the container's namespace, or set CNI_NETNS_OVERRIDE=1 if it is meant",
         )

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import NamedTuple, NoReturn, Self, TypeVar
 
-from multinet.errors import InvalidNetns, MultinetError, NetnsGone, NotPermitted
+from multinet.errors import InvalidNetns, MultinetError, NetnsGone, NotAContainers, NotPermitted
 from multinet.kernel import sysctl
 from multinet.kernel.errors import translate
 from multinet.kernel.rtnl import Rtnl, new_socket, prepared
@@ -249,18 +249,18 @@ def could_not_open(path: str, number: int) -> InvalidNetns:
 
 
 def refuse_others(fd: int, path: str) -> None:
-    """Raise InvalidNetns unless ``fd`` is a file of a network namespace."""
+    """Raise NotAContainers unless ``fd`` is a file of a network namespace; InvalidNetns when that can't be told."""
     try:
         kind = fcntl.ioctl(fd, NS_GET_NSTYPE)
     except OSError as error:
         if error.errno != errno.ENOTTY:
             raise InvalidNetns(f'failed to open netns "{path}": {error.strerror}') from error
-        raise InvalidNetns(
+        raise NotAContainers(
             f'failed to open netns "{path}": unknown FS magic on "{path}": {magic_of(fd):x}',
             hint="CNI_NETNS must be the path of a network namespace",
         ) from error
     if kind != CLONE_NEWNET:
-        raise InvalidNetns(f'failed to open netns "{path}": it is a namespace, but not one of networks')
+        raise NotAContainers(f'failed to open netns "{path}": it is a namespace, but not one of networks')
 
 
 def magic_of(fd: int) -> int:

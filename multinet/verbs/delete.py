@@ -9,7 +9,14 @@ from dataclasses import replace
 from multinet import log
 from multinet.cni.request import Request, Verb
 from multinet.delegate.invoke import Scene
-from multinet.errors import DecodingFailure, InvalidNetns, MultinetError, NewerRecord, raise_together
+from multinet.errors import (
+    DecodingFailure,
+    InvalidNetns,
+    MultinetError,
+    NewerRecord,
+    NotAContainers,
+    raise_together,
+)
 from multinet.kernel import links
 from multinet.kernel.names import link_group
 from multinet.pipeline import chain, reverse
@@ -23,7 +30,7 @@ from multinet.verbs.planning import plan_for
 def delete(request: Request, node: Node) -> None:
     """Raises what could not be cleared, after all has been tried; the record stays for the next try."""
     lock = node.records.lock(request.container_id, remaining=node.deadline.remaining)
-    with log.entering("lock", lock), node.open_scene(request) as scene:
+    with log.entering("lock", lock), scene_as_asked(request, node) as scene:
         record = recall(request, node, node.records.find)
         if owner := other_owner(record, scene, node):
             log.warn("namespace left alone", container=request.container_id, netns=scene.netns, owner=owner)
@@ -63,6 +70,20 @@ def take_back(record: Record, scene: Scene, node: Node) -> None:
 
 
 @contextmanager
+def scene_as_asked(request: Request, node: Node) -> Iterator[Scene]:
+    """Where the request says. A path of which something else has become (the number of its process is another's by
+    now, what was mounted on it is gone) is no reason for a pod never to end: its namespace is gone then.
+    """
+    with ExitStack() as stack:
+        try:
+            scene = stack.enter_context(node.open_scene(request))
+        except NotAContainers as error:
+            log.warn("namespace taken for gone", container=request.container_id, error=str(error))
+            scene = stack.enter_context(node.open_scene(replace(request, netns="")))
+        yield scene
+
+
+@contextmanager
 def scene_of(record: Record, request: Request, node: Node) -> Iterator[Scene]:
     """Where a record's ADD took place, for requests that name no namespace, or another one.
 
@@ -83,10 +104,13 @@ def scene_of(record: Record, request: Request, node: Node) -> Iterator[Scene]:
 
 def other_owner(record: Record | None, scene: Scene, node: Node) -> str:
     """The container that has the namespace by now, "" when nobody but this one is known to. A path may be used
-    again, and a plugin's DEL takes interfaces by their names, whoever has one of that name.
+    again, that of a process also by one that is none of ours, and a plugin's DEL takes interfaces by their names,
+    whoever has one of that name.
     """
     if scene.sandbox is None or (record is not None and is_its_own(record, scene)):
         return ""
+    if record is not None and of_a_process(scene.netns) and has_interfaces(record):
+        return "unknown"
     for other in node.records.all():
         plan = other.plan
         if plan.netns == scene.netns and plan.container_id != scene.container_id:
@@ -94,6 +118,16 @@ def other_owner(record: Record | None, scene: Scene, node: Node) -> str:
             if is_its_own(other, theirs):
                 return plan.container_id
     return ""
+
+
+def of_a_process(path: str) -> bool:
+    """Such a path is used again as soon as the process has ended, by whoever is given its number."""
+    return path.startswith("/proc/")
+
+
+def has_interfaces(record: Record) -> bool:
+    """Is it known what the container should have?"""
+    return any(interface.sandbox for result in record.results.values() for interface in result.interfaces)
 
 
 def is_its_own(record: Record, scene: Scene) -> bool:
