@@ -8,6 +8,7 @@ Nothing is ever done to a link that was there before, nor to one that somebody e
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Collection, Set
 from contextlib import suppress
@@ -251,6 +252,7 @@ def _finished(host: Namespace, link: Link, finish: Finish | None) -> Link:
     try:
         host.rtnl.request(links.set_up(link))
     except KernelError as error:
-        error.hint = error.hint or "is the link that it is made on up?"
+        if error.errno == errno.ENETDOWN:
+            error.hint = "set the link up that it is made on"
         raise
     return links.get(host.rtnl, link.name)

@@ -65,6 +65,12 @@ def default_network(sandbox: Commands) -> None:
     assert answers(sandbox.namespace("default.on-a-wire"), LAN)
 
 
+def host_link(sandbox: Commands) -> None:
+    assert interfaces(sandbox, "tunnelled")["net1"] == ("default/tunnel", ["10.42.0.1/24"])
+    (link,) = sandbox.namespace("default.tunnelled").json("ip", "-j", "link", "show", "net1")
+    assert link["mtu"] == 1450  # what a VXLAN on a link with 1500 leaves
+
+
 def layer_2(sandbox: Commands) -> None:
     assert interfaces(sandbox, "two-ports") == {
         "eth0": ("pods", ["10.244.0.2/16"]),
@@ -104,6 +110,7 @@ SHOW: dict[str, Shows] = {
     "demo": demo,
     "dual-stack.yaml": dual_stack,
     "isolated-ports.yaml": isolated_ports,
+    "host-link.yaml": host_link,
     "layer-2.yaml": layer_2,
     "masquerade.yaml": masquerade,
     "node-configuration": node_configuration,

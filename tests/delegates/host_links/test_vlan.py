@@ -126,6 +126,6 @@ def test_one_that_was_there_is_used_as_ever_and_one_that_is_described_must_be_th
     with pytest.raises(PluginFailed) as refused:
         machine.attach(pod, on("macvlan", master="eth1.101")).add()
     assert str(refused.value) == "could not set eth1.101 up: Network is down"
-    assert refused.value.details == "is the link that it is made on up?"
+    assert refused.value.details == "set the link up that it is made on"
     assert sorted(machine.host.links()) == ["eth1", "eth1.100"]
     assert machine.users == {}
