@@ -242,16 +242,23 @@ def running_daemon(host: Netns, folder: Path, *options: str) -> Iterator[subproc
             stderr=log,
             cwd=Path(__file__).parents[2],
         )
+
+    def running() -> None:
+        assert process.poll() is None, f"the daemon has ended: {(folder / 'daemon.log').read_text()[-2000:]}"
+
     try:
-        wait_listening(path)
+        wait_listening(path, running)
         yield process
     finally:
         process.terminate()
         process.wait()
 
 
-def wait_listening(path: Path) -> None:
+def wait_listening(path: Path, look: Callable[[], None] = lambda: None) -> None:
+    """``look`` raises when there is nothing to wait for."""
+
     def listening() -> bool:
+        look()
         with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
             probe.connect(str(path))
             return True

@@ -8,7 +8,7 @@ from typing import ClassVar
 from delegates.ipam.dhcp import terms
 from delegates.ipam.dhcp.conf import DhcpConf, parse
 from delegates.ipam.dhcp.doors import Leases, There, Unreachable
-from delegates.ipam.dhcp.lease import Key, Order
+from delegates.ipam.dhcp.lease import MAC_OCTETS, Key, Order
 from delegates.ipam.dhcp.resident import RESIDENT
 from multinet import log, steps
 from multinet.cni.args import Args
@@ -89,7 +89,7 @@ def order_of(call: Call[DhcpConf]) -> Order:
             hint="dhcp leases for an interface that is there: it is the IPAM of the plugin that makes it",
         ) from error
     mac = bytes.fromhex(link.mac.replace(":", ""))
-    if len(mac) != 6:
+    if len(mac) != MAC_OCTETS:
         raise AddressError(f"{call.ifname} has no MAC that a DHCP server could know it by")
     if not link.up:
         net.request(links.set_up(link))

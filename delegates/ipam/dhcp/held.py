@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Final
@@ -25,7 +25,9 @@ MOST_MESSAGES: Final = 64
 
 
 class Held:
-    """Closed by ``close``, with its namespace. ``netns`` is the namespace's path as this process sees it."""
+    """Closed by ``close``, with its namespace. ``netns`` is the namespace's path as this process sees it. A wire is
+    given to ``close`` when nothing more is to be heard over it.
+    """
 
     def __init__(
         self,
@@ -36,6 +38,7 @@ class Held:
         namespace: Namespace | None,
         store: Store,
         selector: selectors.BaseSelector,
+        close: Callable[[Wire], object],
     ) -> None:
         self.client = client
         self.key = client.order.key
@@ -45,6 +48,7 @@ class Held:
         self._seen = identity_at(netns) == identity
         self._store = store
         self._selector = selector
+        self._close = close
         self._wire: Wire | None = None
         self._waiters: list[Future[Lease]] = []
         self._saved = client.lease
@@ -143,7 +147,7 @@ class Held:
     def _hang_up(self) -> None:
         if self._wire is not None:
             self._selector.unregister(self._wire)
-            self._wire.close()
+            self._close(self._wire)
             self._wire = None
 
     def _settle(self) -> None:

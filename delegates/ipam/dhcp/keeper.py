@@ -1,4 +1,4 @@
-"""Keeps the leases of a node's containers: one thread for all of them, and one file each.
+"""Keeps the leases of a node's containers: one thread for all of them (and a few that close), one file each.
 
 What is asked of it is done by that thread, which alone knows the leases; who asks gets a future. A socket is open
 only while an answer is awaited, so an idle lease costs a file descriptor (its namespace's) and no more.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import selectors
 import socket
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from delegates.ipam.dhcp.client import NEVER, Client, Pace
 from delegates.ipam.dhcp.held import Held
 from delegates.ipam.dhcp.lease import Key, Lease, Order, now
 from delegates.ipam.dhcp.store import Store
+from delegates.ipam.dhcp.wire import Wire
 from multinet import log
 from multinet.errors import AddressError, Busy, IOFailure, MultinetError, NotFound, TryAgain
 from multinet.kernel.namespace import Namespace
@@ -38,6 +39,9 @@ LOCK_SECONDS: Final = 0.5
 TROUBLE_SECONDS: Final = 10.0
 """After a lease could not be worked on (its link is down, the disk is full), before the next try."""
 STOP_SECONDS: Final = 5.0
+CLOSERS: Final = 4
+"""Threads. To close a packet socket waits for an RCU grace period, 10 to 20 ms, and all other leases would wait with
+it; several at once wait for the same one."""
 
 Work = Callable[[Future[Any]], None]
 
@@ -63,6 +67,7 @@ class Keeper:
         for end in (self._bell, self._ear):
             end.setblocking(False)
         self._selector.register(self._ear, selectors.EVENT_READ)
+        self._closers = ThreadPoolExecutor(CLOSERS, thread_name_prefix="dhcp-close")
         self._look_due = 0.0
         self._thread: Thread | None = None
 
@@ -81,6 +86,7 @@ class Keeper:
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
         self._refuse_all()
+        self._closers.shutdown()
         for end in (self._bell, self._ear):
             end.close()
         self._selector.close()
@@ -179,6 +185,7 @@ class Keeper:
                 namespace=None,
                 store=self._store,
                 selector=self._selector,
+                close=self._close,
             )
             self._held[held.key] = held
         self._look()
@@ -218,8 +225,9 @@ class Keeper:
         except NotFound as error:
             self._drop(held, f"its interface is gone: {error}")
             return
-        except (MultinetError, OSError) as error:
-            log.warn("dhcp lease in trouble", lease=str(held), error=str(error))
+        except Exception as error:  # a defect with one lease, too
+            said = str(error) if isinstance(error, MultinetError) else repr(error)
+            log.warn("dhcp lease in trouble", lease=str(held), error=said)
             held.client.due = min(max(held.client.due, now() + TROUBLE_SECONDS), self._end_of(held))
         if held.client.why and held.client.lease is None:
             self._forget(held)  # it never had one
@@ -234,6 +242,9 @@ class Keeper:
         for held in list(self._held.values()):
             if held.gone():
                 self._drop(held, "its namespace is gone")
+
+    def _close(self, wire: Wire) -> None:
+        self._closers.submit(wire.close)
 
     # --- what was asked ---
 
@@ -257,6 +268,7 @@ class Keeper:
                 namespace=own,
                 store=self._store,
                 selector=self._selector,
+                close=self._close,
             )
             self._held[order.key] = held
             try:

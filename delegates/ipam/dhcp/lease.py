@@ -20,6 +20,7 @@ DEFAULT_SECONDS: Final = 3600
 SHORTEST_SECONDS: Final = 4
 """A server that leases for less would keep us doing nothing else."""
 FOREVER: Final = float("inf")
+MAC_OCTETS: Final = 6
 MOST_CLIENT_ID: Final = 254
 """Octets: option 61 has room for 255, and its type takes one."""
 
@@ -37,6 +38,14 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return "/".join(self)
+
+    @classmethod
+    def of_json(cls, listed: Any) -> Self:
+        """Raises ValueError, TypeError."""
+        container_id, network, ifname = listed
+        if not all(isinstance(one, str) for one in (container_id, network, ifname)):
+            raise TypeError("a key is three texts")
+        return cls(container_id, network, ifname)
 
     @property
     def client_id(self) -> bytes:
@@ -65,14 +74,14 @@ class Order:
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Self:
-        """Raises ValueError, LookupError, TypeError."""
-        container_id, network, ifname = document["key"]
-        if not all(isinstance(one, str) for one in (container_id, network, ifname)):
-            raise TypeError("a key is three texts")
+        """Raises what reading something else may raise (``store.DAMAGED``)."""
+        mac, options = bytes.fromhex(document["mac"]), _unhex(document["options"])
+        if len(mac) != MAC_OCTETS or sum(map(len, options.values())) > packet.LARGEST:
+            raise ValueError("no message could carry that")
         return cls(
-            key=Key(container_id, network, ifname),
-            mac=bytes.fromhex(document["mac"]),
-            options=_unhex(document["options"]),
+            key=Key.of_json(document["key"]),
+            mac=mac,
+            options=options,
             broadcast=bool(document["broadcast"]),
         )
 
@@ -125,8 +134,10 @@ class Lease:
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Self:
-        """Raises ValueError, LookupError, TypeError."""
+        """Raises what reading something else may raise (``store.DAMAGED``)."""
         renew, rebind, expires = (FOREVER if one is None else float(one) for one in document["times"])
+        if not renew <= rebind <= expires:
+            raise ValueError("times that are in no order")
         return cls(
             address=IPv4Address(document["address"]),
             server=IPv4Address(document["server"]),

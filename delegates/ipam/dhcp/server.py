@@ -15,6 +15,7 @@ from typing import Any, Final
 from delegates.ipam.dhcp.doors import MOST_BYTES, error_to_json
 from delegates.ipam.dhcp.keeper import Keeper
 from delegates.ipam.dhcp.lease import Key, Lease, Order
+from delegates.ipam.dhcp.store import DAMAGED
 from multinet import log
 from multinet.errors import DecodingFailure, MultinetError
 from multinet.kernel.namespace import Namespace
@@ -135,7 +136,7 @@ class Server:
         except MultinetError as error:
             self._answer(connection, _line({"error": error_to_json(error)}))
             return
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except DAMAGED as error:
             failure = DecodingFailure(f"the DHCP daemon was asked what it can't read: {error!r}")
             self._answer(connection, _line({"error": error_to_json(failure)}))
             return
@@ -149,9 +150,9 @@ class Server:
                     connection.wants = order.key
                     return self._keeper.allocate(order, namespace)
             case "find":
-                return self._keeper.find(_key(asked["key"]))
+                return self._keeper.find(Key.of_json(asked["key"]))
             case "release":
-                return self._keeper.release(_key(asked["key"]))
+                return self._keeper.release(Key.of_json(asked["key"]))
             case "keep only":
                 valid = frozenset((str(container), str(ifname)) for container, ifname in asked["valid"])
                 return self._keeper.keep_only(str(asked["network"]), valid)
@@ -187,8 +188,3 @@ def _said(done: Future[Any]) -> dict[str, Any]:
 
 def _line(document: dict[str, Any]) -> bytes:
     return json.dumps(document).encode() + b"\n"
-
-
-def _key(listed: list[str]) -> Key:
-    container_id, network, ifname = listed
-    return Key(str(container_id), str(network), str(ifname))

@@ -14,6 +14,8 @@ from multinet import files, log
 from multinet.errors import IOFailure
 
 FORMAT: Final = 1
+DAMAGED: Final = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading something else than what was written may raise."""
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -36,7 +38,7 @@ class Saved:
 
     @classmethod
     def of_json(cls, document: Any) -> Self:
-        """Raises ValueError, LookupError, TypeError."""
+        """Raises one of DAMAGED."""
         device, inode = document["identity"]
         return cls(
             order=Order.of_json(document["order"]),
@@ -79,7 +81,7 @@ class Store:
             except OSError as error:
                 log.warn("a lease can't be read", file=str(file), error=str(error))
                 continue
-            except (ValueError, LookupError, TypeError, AttributeError) as error:
+            except DAMAGED as error:
                 why = repr(error)
             log.info("a lease is dropped", file=str(file), why=why)
             try:

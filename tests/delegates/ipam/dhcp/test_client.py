@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
@@ -14,6 +15,7 @@ from delegates.ipam.dhcp import packet
 from delegates.ipam.dhcp.client import EVERYBODY, EVERYBODYS_MAC, NEVER, Client, Pace, Send, State
 from delegates.ipam.dhcp.lease import Key, Lease, Order
 from delegates.ipam.dhcp.packet import Kind, Packet
+from delegates.ipam.dhcp.store import DAMAGED, Saved
 
 MAC = bytes.fromhex("020000000007")
 SERVER, OTHER = IPv4Address("10.66.0.1"), IPv4Address("10.66.0.2")
@@ -240,6 +242,32 @@ def test_what_is_written_down_reads_back():
         assert client.lease is not None
         assert Lease.of_json(client.lease.to_json()) == client.lease
     assert Order.of_json(ORDER.to_json()) == ORDER
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+)
+SAVED = Saved(order=ORDER, lease=bound().lease, netns="/run/netns/one", identity=(4, 4026531840)).to_json()
+
+
+@supposing(st.data())
+def test_a_damaged_file_is_read_or_known_to_be_damaged(data: st.DataObject):
+    """Some member of it, however deep, is something else."""
+    document = json.loads(json.dumps(SAVED))
+    assert Saved.of_json(document).order == ORDER
+    node = document
+    while True:
+        key = data.draw(st.sampled_from(sorted(node)))
+        if not isinstance(node[key], dict) or data.draw(st.booleans()):
+            break
+        node = node[key]
+    node[key] = data.draw(JSON)
+    try:
+        read = Saved.of_json(document)
+    except DAMAGED:
+        return
+    Client(read.order, PACE, read.lease).wake(data.draw(st.floats(0, 1e6)))
 
 
 MESSAGES = st.builds(

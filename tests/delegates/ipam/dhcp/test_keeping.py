@@ -186,6 +186,7 @@ def test_damaged_files_and_those_of_another_boot_are_dropped(tmp_path: Path):
     (tmp_path / "damaged.json").write_text("{")
     (tmp_path / "old.json").write_text('{"format": 1, "bootId": "another"}')
     (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "deep.json").write_text("[" * 100000)
     with keeper(tmp_path) as made:
         made.ping().result(SOON)
     assert files(tmp_path) == []
@@ -206,13 +207,13 @@ def test_many_leases_cost_one_thread_and_a_file_each(
         before = len(os.listdir("/proc/self/fd"))
         asked = [made.allocate(order_of_many(number), namespace) for number in range(MANY)]
         assert len({one.result(20).address for one in asked}) == MANY
-        assert threading.active_count() == threads + 1
+        assert threading.active_count() <= threads + 1 + keeping.CLOSERS
         assert len(files(tmp_path)) == MANY
-        assert len(os.listdir("/proc/self/fd")) <= before + MANY
+        until(lambda: len(os.listdir("/proc/self/fd")) <= before + MANY, what="the sockets to be closed")
         with pytest.raises(AddressError, match=rf"^this node holds {MANY} DHCP leases, and takes no more$"):
             made.allocate(order_of_many(MANY), namespace).result(SOON)
         made.keep_only("office", frozenset()).result(SOON)
-        assert len(os.listdir("/proc/self/fd")) == before
+        until(lambda: len(os.listdir("/proc/self/fd")) == before, what="all to be closed")
     assert files(tmp_path) == []
 
 
