@@ -138,7 +138,7 @@ class Client:
         options = {
             packet.MESSAGE_TYPE: bytes((Kind.RELEASE,)),
             packet.SERVER: lease.server.packed,
-            packet.CLIENT_ID: self.order.key.client_id,
+            packet.CLIENT_ID: self.order.client_id,
         }
         said = Packet(
             op=packet.REQUEST, xid=_new_xid(), chaddr=self.order.mac, ciaddr=lease.address, options=options
@@ -261,7 +261,7 @@ class Client:
         options = {
             packet.MESSAGE_TYPE: bytes((kind,)),
             packet.MOST_OCTETS: (packet.LARGEST + 28).to_bytes(2, "big"),
-            packet.CLIENT_ID: self.order.key.client_id,
+            packet.CLIENT_ID: self.order.client_id,
             **self.order.options,
             **more,
         }

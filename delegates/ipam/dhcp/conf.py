@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from delegates.ipam.dhcp import packet
-from delegates.ipam.dhcp.daemon import SOCKET
+from delegates.ipam.dhcp.doors import SOCKET
 from multinet.cni.args import Args
 from multinet.cni.jsonkeys import quoted
 from multinet.cni.netconf import NetConf

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from delegates.ipam.dhcp.client import Pace
+from delegates.ipam.dhcp.doors import SOCKET
 from delegates.ipam.dhcp.keeper import Keeper
 from delegates.ipam.dhcp.server import Server
 from multinet import log
 from multinet.errors import InvalidConfig, IOFailure, MultinetError
 
-SOCKET: Final = "/run/cni/dhcp.sock"
 STATE: Final = "/var/lib/cni/dhcp"
 TIMEOUT: Final = "10s"
 RESEND_MOST: Final = "62s"

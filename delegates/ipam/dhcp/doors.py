@@ -24,6 +24,8 @@ from multinet.waiting import remaining, waiting
 
 T = TypeVar("T")
 
+SOCKET: Final = "/run/cni/dhcp.sock"
+"""The reference's."""
 LOOK_SECONDS: Final = 0.25
 """How often who waits looks whether its time is over."""
 SOON_SECONDS: Final = 10.0

@@ -64,6 +64,11 @@ class Order:
     broadcast: bool = False
     """Ask for answers to everybody, for a link that gets no others before it has an address."""
 
+    @property
+    def client_id(self) -> bytes:
+        """The key's, unless one is provided; the server finds the lease by it."""
+        return self.options.get(packet.CLIENT_ID, self.key.client_id)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "key": list(self.key),

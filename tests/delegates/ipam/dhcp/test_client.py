@@ -230,6 +230,9 @@ def test_a_release_goes_to_the_server_over_the_wire_that_its_answers_came_on():
     assert said.packet.ciaddr == MINE
     assert said.packet.options == {53: bytes((Kind.RELEASE,)), 54: SERVER.packed, 61: b"\0c1/net/eth0"}
     assert Client(ORDER, PACE).release() is None
+    assert (
+        Client(replace(ORDER, options={61: b"me"}), PACE, bound().lease).release().packet.options[61] == b"me"
+    )
 
 
 def test_an_id_that_is_too_long_is_cut_as_the_reference_cuts_it():
