@@ -12,7 +12,7 @@ from multinet.kernel import attributes
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_PROTINFO = 1, 3, 4, 5, 10, 12
 IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 13, 16, 18, 20, 26, 27
-IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID, IFLA_ALT_IFNAME = 28, 29, 37, 53
+IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID, IFLA_ALT_IFNAME, IFLA_PARENT_DEV_NAME = 28, 29, 37, 53, 56
 INFO_KIND, INFO_DATA, INFO_SLAVE_KIND, INFO_SLAVE_DATA = 1, 2, 4, 5
 MACVLAN_MODE, MACVLAN_BC_QUEUE_LEN = 1, 7
 BR_VLAN_FILTERING, BR_VLAN_DEFAULT_PVID = 7, 39
@@ -34,7 +34,7 @@ IFINFOMSG = Struct("=BxHiII")
 _WANTED = frozenset(
     {
         IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO,
-        IFLA_IFALIAS, IFLA_GROUP, IFLA_LINK_NETNSID,
+        IFLA_IFALIAS, IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_PARENT_DEV_NAME,
     }
 )  # fmt: skip
 _U32 = Struct("=I")
@@ -121,6 +121,12 @@ class Link:
     @property
     def alias(self) -> str:
         return _text(self._found.get(IFLA_IFALIAS, b""))
+
+    @property
+    def device(self) -> str:
+        """The device that it is the link of, by its address on its bus: "0000:03:02.1". "" for a virtual link, and
+        where the kernel does not tell (before Linux 5.14)."""
+        return _text(self._found.get(IFLA_PARENT_DEV_NAME, b""))
 
     @property
     def up(self) -> bool:
