@@ -23,7 +23,7 @@ TEST_PACKAGES := clang conntrack dbus-daemon dnsmasq-base ethtool gcc gcc-aarch6
 # change how this machine runs other machines' programs.
 UNPACKED_PACKAGES := containerd etcd-server qemu-user-static runc
 
-C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c)
+C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c e2e/*/*/*.c)
 C_BUILT := $(patsubst %.c,.cache/c/%,$(notdir $(C_PROGRAMS)))
 vpath %.c $(sort $(dir $(C_PROGRAMS)))
 
@@ -117,8 +117,17 @@ programs: test-packages $(C_BUILT)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror $(LINK) -o $@.$$$$ $< && mv $@.$$$$ $@
 
-# Nothing is loaded for the least that can be executed, and there is nothing to load where a pod's sandbox is.
-.cache/c/noop .cache/c/pause: LINK := -static
+# Nothing is loaded for the least that can be executed, and there is nothing to load where a pod's sandbox is, or
+# before the emulated machine has its root folder.
+.cache/c/noop .cache/c/pause .cache/c/root: LINK := -static
+
+.PHONY: qemu
+qemu: test-packages .cache/c/root .cache/kernels/qemu/version ## Unpack an emulator and Debian's kernel into .cache/kernels
+	@:
+
+.cache/kernels/qemu/version: e2e/kernels/qemu/fetch
+	@echo "fetching qemu and a kernel (half a minute)"
+	@e2e/kernels/qemu/fetch $(@D)
 
 # What the container runtime executes, for this machine.
 SHIM_SOURCES := $(wildcard multinet/shim/*.[ch]) multinet/shim/build.py multinet/__init__.py
@@ -142,15 +151,18 @@ demo: venv ## Bring up two pods with three networks each, use them, draw them, t
 .PHONY: root
 root:
 	@[[ $$(id -u) == 0 ]] || { echo "make: the tests make network namespaces: run this as root." \
-	  "Without root: $(PYTEST) -m 'not kernel and not peer and not uml'" >&2; exit 1; }
+	  "Without root: $(PYTEST) -m 'not kernel and not peer and not uml and not qemu'" >&2; exit 1; }
 
 .PHONY: test
 test: root setup ## Run every test that this machine's kernel can run (as root)
 	@$(PYTEST) -n auto --maxprocesses 4
 
 .PHONY: test-kernels
-test-kernels: root setup ## Run the tests that need User-Mode Linux's kernel, in it (as root)
-	@$(RUN)/python e2e/kernels/uml/run -m uml
+test-kernels: root setup qemu ## Run the tests that need other kernels: in User-Mode Linux, and in qemu (as root)
+	@failed=0; \
+	$(RUN)/python e2e/kernels/uml/run -m uml || failed=1; \
+	$(RUN)/python e2e/kernels/qemu/run -m qemu || failed=1; \
+	exit $$failed
 
 .PHONY: fuzz-shim
 fuzz-shim: RUNS := 1000000

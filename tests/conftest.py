@@ -28,7 +28,7 @@ from tests.support.wait import until
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / ".cache" / "peers"
-NEEDS_ROOT = ("kernel", "peer", "uml")
+NEEDS_ROOT = ("kernel", "peer", "uml", "qemu")
 
 # How long an example takes says nothing on a machine that does other things at the same time.
 settings.register_profile("multinet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
