@@ -47,8 +47,8 @@ class Footprint:
 
 
 def settled(pid: int, host: str) -> Footprint:
-    """Once it has closed what belonged to its last callers, and of namespaces only keeps that one."""
-    only = {os.stat(host).st_ino}
+    """Once it has closed what belonged to its last callers, and of namespaces only keeps that one and its own."""
+    only = {os.stat(host).st_ino, os.stat(f"/proc/{pid}/ns/net").st_ino}
     until(lambda: Footprint.of(pid).namespaces <= only, what="the agent to let go of its callers' namespaces")
     return Footprint.of(pid)
 
