@@ -16,8 +16,8 @@ from multinet import log, timing
 from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.config.reload import changed, reloaded
-from multinet.daemon import metrics as known
 from multinet.daemon import leaving, shim_conf
+from multinet.daemon import metrics as known
 from multinet.daemon.keeper import Keeper
 from multinet.daemon.lanes import Drop
 from multinet.daemon.metrics import Dropped, Metrics
@@ -25,6 +25,7 @@ from multinet.daemon.primary import Primary
 from multinet.daemon.probes import Probes
 from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
+from multinet.daemon.startup import Startup
 from multinet.daemon.stopping import stop_together
 from multinet.daemon.world import World
 from multinet.delegate.registry import residents
@@ -63,6 +64,7 @@ class Agent:
         self._primary = Primary(settings, on_problem=self._problem)
         self._api = open_api(settings, self._metrics.api_request)
         self._events: Events | None = None
+        self._startup: Startup | None = None
         self._caches: dict[str, PodCache | NadCache] = {}
         kube = None
         if self._api is not None:
@@ -76,6 +78,7 @@ class Agent:
             )
             kube = KubeCluster(self._api, pods, nads, devices)
             self._events = Events(self._api, settings.agent.node_name, level=settings.agent.events)
+            self._startup = Startup(self._api, settings.agent.node_name, self._can_serve)
         self._world = World(settings, self._primary, kube)
         self._server = Server(
             settings.agent.socket,
@@ -101,6 +104,8 @@ class Agent:
             self._probes.start()
         timing.listen(self._metrics.delegate)
         shim_conf.write(self.settings)
+        if self._startup is not None:
+            self._startup.start()
         for cache in self._caches.values():
             cache.reflector.start()
         for type_, resident in self._residents.items():
@@ -124,6 +129,8 @@ class Agent:
         }
         parts |= {type_: resident.stop for type_, resident in self._residents.items()}
         parts |= {name: cache.reflector.stop for name, cache in self._caches.items()}
+        if self._startup is not None:
+            parts["startup"] = self._startup.stop
         if self._events is not None:
             parts["events"] = self._events.close
         if self._probes is not None:
@@ -133,13 +140,13 @@ class Agent:
         if self._api is not None:
             self._api.close()
         timing.listen(None)
+        if leaving.begun(self.settings.state_dir):
+            leaving.clear(self.settings)
         log.info("agent stopped", ended=ended)
         return ended
 
     # --- told by the service (``service.Listener``) ---
 
-        if leaving.begun(self.settings.state_dir):
-            leaving.clear(self.settings)
     def answered(self, verb: str, code: int, seconds: float) -> None:
         self._metrics.request(verb, code, seconds)
 
@@ -207,14 +214,23 @@ class Agent:
 
     def _open_probes(self) -> Probes:
         live = {"workers": self._stuck, "socket": lambda: self._server.lost}
-        begun = {"socket": lambda: "" if self._server.listening else "not listening"}
-        ready = {
-            **begun,
+        begun = {"socket": self._deaf}
+        return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=self._ready(), start=begun)
+
+    def _ready(self) -> dict[str, Callable[[], str]]:
+        """What serving an ADD needs: each says what is missing, or nothing."""
+        return {
+            "socket": self._deaf,
             "primary network": lambda: self._primary.missing,
             "cluster": self._world.not_in_sync,
             "records": self._unwritable,
         }
-        return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=ready, start=begun)
+
+    def _can_serve(self) -> bool:
+        return not any(missing() for missing in self._ready().values())
+
+    def _deaf(self) -> str:
+        return "" if self._server.listening else "not listening"
 
     def _unwritable(self) -> str:
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
@@ -28,12 +28,14 @@ from multinet.kube.http import Distrusted, Reply, Silent, Unanswered, Unreached
 from multinet.kube.paths import Target
 from multinet.kube.stream import Stream
 
-__all__ = ["JSON", "MERGE_PATCH", "METADATA_ONLY", "Access", "Api", "Stream"]
+__all__ = ["JSON", "JSON_PATCH", "MERGE_PATCH", "METADATA_ONLY", "Access", "Api", "Stream"]
 
 JSON: Final = "application/json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """To accept where spec and status are of no interest: a pod's are nine tenths of it."""
 MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
+"""A list of steps; a ``test`` among them that fails is answered 422, and nothing is changed."""
 
 READ_SECONDS = 10.0
 """A try that is answered this late is not answered. The API server itself gives up a write after 34 s."""
@@ -70,7 +72,7 @@ class Api:
     def patch(
         self,
         path: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
         deadline: Deadline,
         content_type: str = MERGE_PATCH,
@@ -138,7 +140,7 @@ class Api:
         *,
         deadline: Deadline,
         query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         accept: str = JSON,
         content_type: str = JSON,
         again: bool = True,

@@ -17,6 +17,10 @@ def pod(namespace: str, name: str) -> str:
     return f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}"
 
 
+def node(name: str) -> str:
+    return f"/api/v1/nodes/{quote(name, safe='')}"
+
+
 def pod_status(namespace: str, name: str) -> str:
     return f"{pod(namespace, name)}/status"
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cluster
 NADS = "/apis/k8s.cni.cncf.io/v1"
 DRA = "/apis/resource.k8s.io/v1"
 
-# Every call the agent makes. {ns} is a namespace with a pod "web" and a definition "net-a".
+# Every call the agent makes. {ns} is a namespace with a pod "web" and a definition "net-a", and a node.
 DONE: list[tuple[str, str, Any]] = [
     ("GET", f"{NADS}/network-attachment-definitions", None),
     ("GET", f"{NADS}/namespaces/{{ns}}/network-attachment-definitions/net-a", None),
@@ -28,6 +28,8 @@ DONE: list[tuple[str, str, Any]] = [
     ("PATCH", "/api/v1/namespaces/{ns}/events/e", {"count": 2}),
     ("GET", f"{DRA}/namespaces/{{ns}}/resourceclaims/c", None),
     ("GET", f"{DRA}/resourceslices", None),
+    ("GET", "/api/v1/nodes/{ns}", None),
+    ("PATCH", "/api/v1/nodes/{ns}", {"spec": {"taints": []}}),
 ]
 
 # What lies next to it.
@@ -49,7 +51,9 @@ REFUSED: list[tuple[str, str, Any]] = [
     ("GET", "/api/v1/secrets", None),
     ("GET", "/api/v1/namespaces/kube-system/configmaps", None),
     ("GET", "/api/v1/nodes", None),
-    ("PATCH", "/api/v1/nodes/node-1", {"metadata": {"annotations": {"a": "1"}}}),
+    ("PATCH", "/api/v1/nodes/{ns}/status", {"status": {}}),
+    ("PUT", "/api/v1/nodes/{ns}", {"metadata": {"name": "x"}}),
+    ("DELETE", "/api/v1/nodes/{ns}", None),
     ("GET", "/api/v1/namespaces", None),
     ("GET", "/apis/apps/v1/daemonsets", None),
     ("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles", None),
@@ -62,6 +66,7 @@ def namespace(control_plane: ControlPlane) -> str:
     made = kubeobjects.namespace(control_plane)
     kubeobjects.nad(control_plane, made, "net-a", {"type": "bridge"})
     kubeobjects.pod(control_plane, made, "web")
+    kubeobjects.node(control_plane, made)
     control_plane.ask(
         "POST",
         f"{DRA}/namespaces/{made}/resourceclaims",
@@ -117,4 +122,5 @@ def test_no_rule_is_there_that_no_call_needs(control_plane: ControlPlane, namesp
         *[(verb, "events") for verb in ("create", "patch")],
         ("get", "resourceclaims"),
         ("list", "resourceslices"),
+        *[(verb, "nodes") for verb in ("get", "patch")],
     }

@@ -116,6 +116,22 @@ def pod(
     return plane.ask("POST", f"/api/v1/namespaces/{namespace}/pods", body)
 
 
+def node(plane: ControlPlane, name: str, *taints: Mapping[str, str]) -> dict[str, Any]:
+    """A node that no kubelet stands behind. The API server adds the taint of one that is not ready by itself."""
+    body = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name},
+        "spec": {"taints": [dict(taint) for taint in taints]},
+    }
+    return plane.ask("POST", "/api/v1/nodes", body)
+
+
+def taints(plane: ControlPlane, node: str) -> list[str]:
+    """The keys of a node's."""
+    return [taint["key"] for taint in plane.ask("GET", f"/api/v1/nodes/{node}")["spec"].get("taints", [])]
+
+
 def get_pod(plane: ControlPlane, namespace: str, name: str) -> dict[str, Any]:
     return plane.ask("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
 
