@@ -44,8 +44,8 @@ def test_every_pod_of_a_crowd_gets_its_networks_and_leaves_nothing(
         before = come_and_go(crowd)
         after = come_and_go(crowd)
     assert after.threads == before.threads
-    # A worker keeps its own namespace, the host's with its socket, and a connection to the API server if it needed one:
-    # how many do depends on how many were busy at once. Of all else there is as much as before.
+    # A worker keeps its own namespace, the host's with its socket, and a connection to the API server if it needed
+    # one: how many do depends on how many were busy at once. Of all else there is as much as before.
     most = {"namespace": 2 * WORKERS, "socket:[]": 2 * WORKERS + SOCKETS_BESIDE}
     assert {kind: number for kind, number in after.files.items() if kind not in most} == {
         kind: number for kind, number in before.files.items() if kind not in most
