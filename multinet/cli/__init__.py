@@ -5,16 +5,23 @@ Nothing but click is imported here, so that ``multinet --help`` is quick; a comm
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
 from multinet import __version__
-from multinet.cli.install import install
-from multinet.cli.migrate import migrate
-from multinet.cli.sandbox.commands import sandbox
-from multinet.cli.uninstall import uninstall
 from multinet.errors import MultinetError
+
+COMMANDS = {
+    "install": "multinet.cli.install:install",
+    "migrate": "multinet.cli.migrate:migrate",
+    "sandbox": "multinet.cli.sandbox.commands:sandbox",
+    "uninstall": "multinet.cli.uninstall:uninstall",
+}
+"""Where each command is: imported when it is called, or its help is shown. Such a module imports click alone, and
+what else it needs when it runs.
+"""
 
 
 class Failure(click.ClickException):
@@ -28,7 +35,19 @@ class Failure(click.ClickException):
 
 
 class Commands(click.Group):
-    """Turns our errors into ``Failure``; any other exception is a defect, and is shown as one."""
+    """Those of ``COMMANDS``. Turns our errors into ``Failure``; any other exception is a defect, and is shown as
+    one.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -41,9 +60,3 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="multinet", message="%(prog)s %(version)s")
 def main() -> None:
     """The multi-network stack for Kubernetes pods."""
-
-
-main.add_command(install)
-main.add_command(migrate)
-main.add_command(sandbox)
-main.add_command(uninstall)

@@ -145,7 +145,7 @@ def read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
     except OSError as error:
         raise IOFailure(f"could not read {path}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"{path} is not YAML: {_told(error)}", hint="correct the file") from error
+        raise DecodingFailure(f"{path} is not YAML: {told(error)}", hint="correct the file") from error
     for document in documents:
         if not isinstance(document, Mapping):
             if document is None:
@@ -160,7 +160,7 @@ def read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
             yield document
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """What the reader expected, and where: ``did not find expected key (line 3, column 1)``."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark

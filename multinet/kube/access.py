@@ -31,6 +31,8 @@ class Access:
     """Believe any certificate."""
     authorization: Callable[[], str] | None = None
     """Says the whole Authorization header, where a plugin of the kubeconfig makes it."""
+    namespace: str = ""
+    """What a person means who names none, where the kubeconfig says it."""
 
     @classmethod
     def in_cluster(cls, env: Mapping[str, str] = os.environ, folder: Path = SERVICE_ACCOUNT) -> Self:
@@ -45,8 +47,8 @@ class Access:
         return cls(server=f"https://{host}:{port}", ca=folder / "ca.crt", token=folder / "token")
 
     @classmethod
-    def of_kubeconfig(cls, path: Path | str) -> Access:
-        """The current context of a kubeconfig. Raises InvalidConfig for one that can't be used."""
+    def of_kubeconfig(cls, *files: Path, context: str = "") -> Access:
+        """``context``, or the current one, of a kubeconfig or several. Raises InvalidConfig."""
         from multinet.kube.kubeconfig import read  # a pod has none: yaml and the rest are not for it
 
-        return read(Path(path))
+        return read(*files, context=context)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import yaml
@@ -19,6 +20,11 @@ from multinet import log
 from multinet.errors import InvalidConfig, inside
 from multinet.kube.access import Access
 
+CURRENT = "current-context"
+
+Entry: TypeAlias = tuple[Path, Mapping[str, Any]]
+"""A cluster, user or context, and the file it is in: what it names by a relative path is beside that."""
+
 _NOT_SERVED = {
     "proxy-url": "proxies are not supported",
     "username": "Kubernetes has no passwords any more",
@@ -26,53 +32,67 @@ _NOT_SERVED = {
 }
 
 
-def read(path: Path) -> Access:
-    """The current context. Raises InvalidConfig."""
-    with inside(f"kubeconfig {path}"):
-        try:
-            content = yaml.safe_load(path.read_text())
-        except OSError as error:
-            raise InvalidConfig(f"could not read it: {error.strerror}") from error
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise InvalidConfig(f"it is not YAML: {error}") from error
-        if not isinstance(content, dict):
-            raise InvalidConfig("it is not an object")
-        context = _named(content, "contexts", "context", _text(content, "current-context"))
-        cluster = _named(content, "clusters", "cluster", _text(context, "cluster"))
-        user = _named(content, "users", "user", _text(context, "user")) if context.get("user") else {}
-        for key, why in _NOT_SERVED.items():
-            if cluster.get(key) or user.get(key):
-                raise InvalidConfig(f"{key}: {why}")
-        return _access(path, cluster, user)
+def read(*files: Path, context: str = "") -> Access:
+    """``context``, or the current one. Of several files the first that says a thing counts, as kubectl has it.
+    Raises InvalidConfig.
+    """
+    with inside(f"kubeconfig {os.pathsep.join(map(str, files))}"):
+        contents = [(path, _content(path)) for path in files]
+        current = next((content for _, content in contents if content.get(CURRENT)), {})
+        _, chosen = _named(contents, "contexts", "context", context or _text(current, CURRENT))
+        cluster = _named(contents, "clusters", "cluster", _text(chosen, "cluster"))
+        user = (
+            _named(contents, "users", "user", _text(chosen, "user")) if chosen.get("user") else (Path(), {})
+        )
+        for word, why in _NOT_SERVED.items():
+            if cluster[1].get(word) or user[1].get(word):
+                raise InvalidConfig(f"{word}: {why}")
+        certificate = _file_or_data(*user, "client-certificate")
+        key = _file_or_data(*user, "client-key")
+        authorization: Callable[[], str] | None = None
+        if user[1].get("exec") or user[1].get("auth-provider"):
+            authorization, certificate, key = _by_plugin(files, context, certificate, key)
+        return Access(
+            server=_server(cluster[1]),
+            ca=_file_or_data(*cluster, "certificate-authority"),
+            token=_token(*user),
+            certificate=certificate,
+            key=key,
+            server_name=_text(cluster[1], "tls-server-name", required=False),
+            insecure=_insecure(*cluster),
+            authorization=authorization,
+            namespace=_text(chosen, "namespace", required=False),
+        )
 
 
-def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Access:
+def _content(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InvalidConfig(f"could not read it: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidConfig(f"it is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidConfig("it is not an object")
+    return content
+
+
+def _insecure(path: Path, cluster: Mapping[str, Any]) -> bool:
     insecure = cluster.get("insecure-skip-tls-verify") is True
     if insecure:
         log.warn("the API server's certificate is not verified", kubeconfig=str(path))
-    certificate = _file_or_data(path, user, "client-certificate")
-    key = _file_or_data(path, user, "client-key")
-    authorization: Callable[[], str] | None = None
-    if user.get("exec") or user.get("auth-provider"):
-        authorization, certificate, key = _by_plugin(path, certificate, key)
-    return Access(
-        server=_server(cluster),
-        ca=_file_or_data(path, cluster, "certificate-authority"),
-        token=_token(path, user),
-        certificate=certificate,
-        key=key,
-        server_name=_text(cluster, "tls-server-name", required=False),
-        insecure=insecure,
-        authorization=authorization,
-    )
+    return insecure
 
 
-def _named(content: Mapping[str, Any], plural: str, singular: str, name: str) -> Mapping[str, Any]:
-    entries = content.get(plural)
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and entry.get("name") == name:
-            found = entry.get(singular)
-            return found if isinstance(found, dict) else {}
+def _named(
+    contents: Sequence[tuple[Path, Mapping[str, Any]]], plural: str, singular: str, name: str
+) -> Entry:
+    for path, content in contents:
+        entries = content.get(plural)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict) and entry.get("name") == name:
+                found = entry.get(singular)
+                return path, found if isinstance(found, dict) else {}
     raise InvalidConfig(f"{plural}: there is none named {name!r}")
 
 
@@ -114,7 +134,7 @@ def _file_or_data(path: Path, holder: Mapping[str, Any], key: str) -> Path | str
 
 
 def _by_plugin(
-    path: Path, certificate: Path | str, key: Path | str
+    files: Sequence[Path], context: str, certificate: Path | str, key: Path | str
 ) -> tuple[Callable[[], str], Path | str, Path | str]:
     """Let the ``kubernetes`` package ask the program now, and again when what it said has expired."""
     from kubernetes.client import Configuration
@@ -122,7 +142,12 @@ def _by_plugin(
 
     configuration = Configuration()
     try:
-        load_kube_config(str(path), client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+        load_kube_config(  # type: ignore[no-untyped-call]
+            os.pathsep.join(map(str, files)),
+            context=context or None,
+            client_configuration=configuration,
+            persist_config=False,
+        )
     except ConfigException as error:
         raise InvalidConfig(str(error)) from error
     if configuration.cert_file and configuration.key_file:

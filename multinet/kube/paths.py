@@ -13,6 +13,11 @@ RESOURCE_SLICES = "/apis/resource.k8s.io/v1/resourceslices"
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
+def pods(namespace: str = "") -> str:
+    """All of them, or a namespace's."""
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}/pods" if namespace else PODS
+
+
 def pod(namespace: str, name: str) -> str:
     return f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}"
 
@@ -25,9 +30,14 @@ def pod_status(namespace: str, name: str) -> str:
     return f"{pod(namespace, name)}/status"
 
 
-def nad(namespace: str, name: str) -> str:
+def nads(namespace: str = "") -> str:
+    """All of them, or a namespace's."""
     folder, _, resource = NADS.rpartition("/")
-    return f"{folder}/namespaces/{quote(namespace, safe='')}/{resource}/{quote(name, safe='')}"
+    return f"{folder}/namespaces/{quote(namespace, safe='')}/{resource}" if namespace else NADS
+
+
+def nad(namespace: str, name: str) -> str:
+    return f"{nads(namespace)}/{quote(name, safe='')}"
 
 
 def resource_claim(namespace: str, name: str) -> str:
