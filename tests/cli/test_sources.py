@@ -116,7 +116,11 @@ def test_two_files_with_one_object_are_told(folder: Path):
 @pytest.mark.parametrize(
     ("content", "kind", "sentence"),
     [
-        (b"a: [", DecodingFailure, " is not YAML: did not find expected node content (line 2, column 1) (correct the file)"),
+        (
+            b"a: [",
+            DecodingFailure,
+            " is not YAML: did not find expected node content (line 2, column 1) (correct the file)",
+        ),
         (b"- 1", DecodingFailure, ": expected Kubernetes objects, got a list"),
         (None, IOFailure, None),
     ],
