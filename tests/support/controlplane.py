@@ -1,4 +1,4 @@
-"""A real control plane on this machine: etcd and kube-apiserver on loopback, all their files in one folder.
+"""A real control plane on this machine: etcd and kube-apiserver, all their files in one folder.
 
 It knows nothing of pytest, so that whatever measures or demonstrates can start one too:
 
@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +44,10 @@ GROUPS = {
     KUBELET: ("system:nodes",),
     NOBODY: (),
 }
+
+LOOPBACK = "127.0.0.1"
+ALONE = ("--disable-admission-plugins=ServiceAccount",)
+"""Nothing makes service accounts and their tokens where no controllers run."""
 
 START_SECONDS = 60.0
 """It takes 7 s on two idle cores."""
@@ -77,20 +81,33 @@ class Refused(AssertionError):
 class ControlPlane:
     """etcd and a kube-apiserver. ``stop_apiserver`` and ``start_apiserver`` keep what is stored."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        address: str = LOOPBACK,
+        port: int = 0,
+        users: Mapping[str, Sequence[str]] | None = None,
+        flags: Sequence[str] = ALONE,
+    ) -> None:
+        """``users``: more of them, with their groups. ``flags``: the API server's, beyond those it always has."""
         self.folder = folder
+        self.address = address
         self.audit_log = folder / "audit.log"
         self.ca_file = folder / "certificates" / "apiserver.crt"
         self._audit = Audit(self.audit_log)
-        self._tokens = {user: secrets.token_hex(16) for user in GROUPS}
-        self._etcd_port, self._etcd_peer_port, self.port = free_ports(3)
+        self._flags = tuple(flags)
+        self._groups = {**GROUPS, **(users or {})}
+        self._tokens = {user: secrets.token_hex(16) for user in self._groups}
+        self._etcd_port, self._etcd_peer_port, free = free_ports(3)
+        self.port = port or free
         self._etcd: subprocess.Popen[bytes] | None = None
         self._apiserver: subprocess.Popen[bytes] | None = None
         self._http: urllib3.HTTPSConnectionPool | None = None
 
     @property
     def server(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.address}:{self.port}"
 
     @property
     def running(self) -> bool:
@@ -124,8 +141,8 @@ class ControlPlane:
             "kube-apiserver",
             APISERVER,
             f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            f"--bind-address={self.address}",
+            f"--advertise-address={self.address}",
             f"--secure-port={self.port}",
             f"--cert-dir={self.folder / 'certificates'}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
@@ -136,12 +153,12 @@ class ControlPlane:
             f"--service-account-signing-key-file={self.folder / 'service-account.key'}",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--endpoint-reconciler-type=none",
-            "--disable-admission-plugins=ServiceAccount",
             "--allow-privileged",
             f"--audit-policy-file={self.folder / 'audit-policy.yaml'}",
             f"--audit-log-path={self.audit_log}",
             "--audit-log-mode=blocking",
             "--shutdown-delay-duration=0s",
+            *self._flags,
         )
         until(self._ready, seconds=START_SECONDS, what=f"kube-apiserver; it logs to {self.folder}")
 
@@ -246,7 +263,7 @@ class ControlPlane:
         self._openssl(
             *NEW_CERTIFICATE,
             *("-CA", "client-ca.crt", "-CAkey", "client-ca.key"),
-            *("-subj", "".join(f"/O={group}" for group in GROUPS[user]) + f"/CN={user}"),
+            *("-subj", "".join(f"/O={group}" for group in self._groups[user]) + f"/CN={user}"),
             *("-out", f"{name}.crt", "-keyout", f"{name}.key"),
         )
         return self.folder / f"{name}.crt", self.folder / f"{name}.key"
@@ -284,7 +301,8 @@ class ControlPlane:
         (self.folder / "audit-policy.yaml").write_text(POLICY)
         (self.folder / "tokens.csv").write_text(
             "".join(
-                f'{token},{user},{user},"{",".join(GROUPS[user])}"\n' for user, token in self._tokens.items()
+                f'{token},{user},{user},"{",".join(self._groups[user])}"\n'
+                for user, token in self._tokens.items()
             )
         )
         self._openssl("genrsa", "-out", "service-account.key", "2048")
@@ -348,7 +366,7 @@ class ControlPlane:
 
     def _connections(self) -> urllib3.HTTPSConnectionPool:
         if self._http is None:
-            self._http = urllib3.HTTPSConnectionPool("127.0.0.1", self.port, ca_certs=str(self.ca_file))
+            self._http = urllib3.HTTPSConnectionPool(self.address, self.port, ca_certs=str(self.ca_file))
         return self._http
 
 
