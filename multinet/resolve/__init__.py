@@ -5,8 +5,10 @@ Everything that can be wrong with what a pod asks for is found here, before anyt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from multinet.cni.args import Args
@@ -61,7 +63,7 @@ def resolve(
     where the networks are only asked or cleared, for which no device is needed.
     """
     chosen = choose(pod, settings, find, files)
-    names = [asked.ifname, *ifnames.assign(asked.ifname, [wish(one) for one in chosen[1:]])]
+    names = [asked.ifname, *ifnames.assign(asked.ifname, [naming(one) for one in chosen[1:]])]
     left = Devices(devices)
     attachments = tuple(
         attach(one, name, asked, pod, settings, left) for one, name in zip(chosen, names, strict=True)
@@ -79,34 +81,76 @@ def resolve(
 
 def choose(pod: Pod | None, settings: Settings, find: FindDefinition, files: Configurations) -> list[Chosen]:
     """The networks of a pod in order: the first, the cluster's further ones, those of its annotation."""
-    said: Mapping[str, str] = pod.annotations if pod else {}
-    chosen = []
-    if override := said.get(DEFAULT_NETWORK, "").strip():
-        one = selection.default_network(override, home=settings.multinet_namespace)
-        chosen.append(select(one, pod, settings, find, files))
-    else:
-        chosen.append(Chosen(defaults.cluster_network(settings, find, files, pod), None))
-    chosen += [Chosen(network, None) for network in defaults.default_networks(settings, find, files, pod)]
-    if pod is not None and (text := said.get(NETWORKS, "").strip()):
-        asked = selection.parse(text, home=pod.namespace)
-        if len(asked) > MOST_NETWORKS:
-            raise SelectionError(
-                f"{NETWORKS} asks for {len(asked)} networks, a pod gets at most {MOST_NETWORKS}",
-                hint="spread them over several pods",
-            )
-        for one in asked:
-            chosen.append(select(one, pod, settings, find, files))
-    return chosen
+    wishes = chain(
+        (first_network(pod, settings, find, files),),
+        further_networks(pod, settings, find, files),
+        own_networks(pod, settings, find, files),
+    )
+    return [one.choose() for one in wishes]
 
 
-def select(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """A network that is asked for, not looked up yet."""
+
+    source: str
+    """The setting or annotation that asks for it."""
+    selection: Selection | None = None
+    """None: the cluster asks."""
+    find: Callable[[], Network]
+
+    def choose(self) -> Chosen:
+        """Raises what stands against it."""
+        return Chosen(self.find(), self.selection)
+
+
+def first_network(pod: Pod | None, settings: Settings, find: FindDefinition, files: Configurations) -> Wish:
+    """The annotation's, else the cluster's. Raises SelectionError."""
+    said = pod.annotations.get(DEFAULT_NETWORK, "").strip() if pod else ""
+    if not said:
+        return Wish(
+            source=defaults.source_of_cluster_network(settings),
+            find=partial(defaults.cluster_network, settings, find, files, pod),
+        )
+    one = selection.default_network(said, home=settings.multinet_namespace)
+    return Wish(
+        source=DEFAULT_NETWORK, selection=one, find=partial(selected, one, pod, settings, find, files)
+    )
+
+
+def further_networks(
+    pod: Pod | None, settings: Settings, find: FindDefinition, files: Configurations
+) -> Iterator[Wish]:
+    """Those that the cluster gives every pod beside the first."""
+    for source, look_up in defaults.default_networks(settings, find, files, pod):
+        yield Wish(source=source, find=look_up)
+
+
+def own_networks(
+    pod: Pod | None, settings: Settings, find: FindDefinition, files: Configurations
+) -> Iterator[Wish]:
+    """Those that the pod's annotation asks for. Raises SelectionError."""
+    if pod is None or not (text := pod.annotations.get(NETWORKS, "").strip()):
+        return
+    asked = selection.parse(text, home=pod.namespace)
+    if len(asked) > MOST_NETWORKS:
+        raise SelectionError(
+            f"{NETWORKS} asks for {len(asked)} networks, a pod gets at most {MOST_NETWORKS}",
+            hint="spread them over several pods",
+        )
+    for one in asked:
+        yield Wish(source=NETWORKS, selection=one, find=partial(selected, one, pod, settings, find, files))
+
+
+def selected(
     one: Selection, pod: Pod | None, settings: Settings, find: FindDefinition, files: Configurations
-) -> Chosen:
+) -> Network:
     found = definition(find, settings, pod, one.namespace, one.name, Chooser.POD)
-    return Chosen(defaults.of_definition(found, files), one)
+    return defaults.of_definition(found, files)
 
 
-def wish(one: Chosen) -> tuple[str, str]:
+def naming(one: Chosen) -> tuple[str, str]:
+    """The network, and the interface name that was asked for."""
     return one.network.name, (one.selection.interface or "") if one.selection else ""
 
 

@@ -8,8 +8,10 @@ The first is what ``clusterNetwork`` names, else what ``delegates`` holds, else 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
 from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
@@ -19,6 +21,9 @@ from multinet.npwg.confdir import ConfDir
 from multinet.npwg.nad import NetworkAttachmentDefinition
 from multinet.plan import Pod
 from multinet.resolve.networks import Chooser, FindDefinition, permit
+
+FOUND: Final = "found on the node"
+"""Where no setting names the first network."""
 
 
 class Configurations(Protocol):
@@ -87,19 +92,33 @@ def cluster_network(
 
 def default_networks(
     settings: Settings, find: FindDefinition, files: Configurations, pod: Pod | None
-) -> list[Network]:
-    """The further networks every pod gets, but for pods of the system's namespaces. Where ``delegates`` hold the
-    cluster's, they hold these as well.
+) -> Iterator[tuple[str, Callable[[], Network]]]:
+    """The further networks every pod gets, but for pods of the system's namespaces: where each is named, and how it
+    is looked up. Where ``delegates`` hold the cluster's, they hold these as well.
     """
     if settings.delegates and not settings.cluster_network:
-        return [_inline(settings, index) for index in range(1, len(settings.delegates))]
-    if pod is not None and pod.namespace in settings.system_namespaces:
-        return []
-    networks = []
-    for index, value in enumerate(settings.default_networks):
-        with inside(f"defaultNetworks[{index}]"):
-            networks.append(look_up(value, find, files, settings, pod))
-    return networks
+        for index in range(1, len(settings.delegates)):
+            yield f"delegates[{index}]", partial(_inline, settings, index)
+    elif pod is None or pod.namespace not in settings.system_namespaces:
+        for index, value in enumerate(settings.default_networks):
+            yield (
+                f"defaultNetworks[{index}]",
+                partial(_default_network, settings, find, files, pod, index, value),
+            )
+
+
+def _default_network(
+    settings: Settings, find: FindDefinition, files: Configurations, pod: Pod | None, index: int, value: str
+) -> Network:
+    with inside(f"defaultNetworks[{index}]"):
+        return look_up(value, find, files, settings, pod)
+
+
+def source_of_cluster_network(settings: Settings) -> str:
+    """What names the first network of a pod that does not ask for another."""
+    if settings.cluster_network:
+        return "clusterNetwork"
+    return "delegates[0]" if settings.delegates else FOUND
 
 
 def _inline(settings: Settings, index: int) -> Network:

@@ -25,15 +25,35 @@ class Chooser(Enum):
     POD = "an annotation of the pod"
 
 
-def permit(settings: Settings, pod: Pod | None, namespace: str, name: str, chooser: Chooser) -> None:
-    """Raise IsolationError unless the pod may use a definition of that namespace.
+class Permission(Enum):
+    """Why a pod may use a definition."""
+
+    OFF = "namespaceIsolation is off"
+    CHOSEN = "the settings of the node choose it for every pod"
+    OWN = "it is of the pod's own namespace"
+    SHARED = "its namespace is shared (globalNamespaces)"
+    NONE = "namespaceIsolation is on, and its namespace is neither the pod's own nor shared"
+
+
+def permission(settings: Settings, pod: Pod | None, namespace: str, chooser: Chooser) -> Permission:
+    """May the pod use a definition of that namespace, and why?
 
     What the cluster's administrator chose for every pod needs no permission of the pod's.
     """
-    if not settings.namespace_isolation or chooser is Chooser.CLUSTER or pod is None:
+    if chooser is Chooser.CLUSTER or pod is None:
+        return Permission.CHOSEN
+    if not settings.namespace_isolation:
+        return Permission.OFF
+    if namespace == pod.namespace:
+        return Permission.OWN
+    return Permission.SHARED if namespace in settings.global_namespaces else Permission.NONE
+
+
+def permit(settings: Settings, pod: Pod | None, namespace: str, name: str, chooser: Chooser) -> None:
+    """Raise IsolationError unless the pod may use a definition of that namespace."""
+    if permission(settings, pod, namespace, chooser) is not Permission.NONE:
         return
-    if namespace == pod.namespace or namespace in settings.global_namespaces:
-        return
+    assert pod is not None, "only a pod is refused anything"
     shared = ", ".join(sorted(settings.global_namespaces)) or "none"
     raise IsolationError(
         f"the pod {pod} may not use {namespace}/{name}: namespaceIsolation is on",
