@@ -51,6 +51,10 @@ class Card:
             found[address] = {"pf": self.vf(number), **{key: link.get(key) for key in kept}}
         return found
 
+    def has_carrier(self) -> bool:
+        (link,) = self.where.json("ip", "-j", "link", "show", self.name)
+        return bool(link["operstate"] == "UP")
+
     def ip(self, *argv: str) -> None:
         self.where.ip("link", "set", self.name, *argv)
 
@@ -63,22 +67,19 @@ def link_of(space: Netns, address: str) -> dict[str, Any]:
 
 
 def make_vfs() -> Card:
-    """The card in the machine's own namespace, with its VFs and their own driver; they are made once a run."""
+    """The card in the machine's own namespace, up, with its VFs and their own driver; they are made once a run."""
     _bring_home()
-    pf = _arrived(PF)
+    card = Card(where=MACHINE, name=_arrived(PF))
     numbers = PCI / PF / "sriov_numvfs"
+    card.ip("up")
     if int(numbers.read_text()) != COUNT:
-        MACHINE.ip("link", "set", pf, "up")
         numbers.write_text(str(COUNT))
-        for address in (FIRST, SECOND):
-            # The PF of an igb knows a VF's own MAC only when that was up once.
-            for state in ("up", "down"):
-                MACHINE.ip("link", "set", _arrived(address), state)
-    for address in (FIRST, SECOND):
+    _up_again(card)
+    for number, address in enumerate((FIRST, SECOND)):
         if _driver(PCI / address) != OWN_DRIVER:
             _bind(PCI / address, OWN_DRIVER)
-        _arrived(address)
-    return Card(where=MACHINE, name=pf)
+        _introduce(card, number, address)
+    return card
 
 
 def lend(host: Netns) -> Card:
@@ -86,8 +87,7 @@ def lend(host: Netns) -> Card:
     card = make_vfs()
     for address in (PF, FIRST, SECOND):
         MACHINE.ip("link", "set", link_of(MACHINE, address)["ifname"], "netns", host.path)
-    host.ip("link", "set", card.name, "up")
-    return Card(where=host, name=card.name)
+    return _up_again(Card(where=host, name=card.name))
 
 
 def lend_for_programs(host: Netns) -> Card:
@@ -96,8 +96,14 @@ def lend_for_programs(host: Netns) -> Card:
     MACHINE.run(*MODPROBE, FOR_PROGRAMS)
     _bind(PCI / FIRST, FOR_PROGRAMS)
     MACHINE.ip("link", "set", card.name, "netns", host.path)
-    host.ip("link", "set", card.name, "up")
-    return Card(where=host, name=card.name)
+    return _up_again(Card(where=host, name=card.name))
+
+
+def _up_again(card: Card) -> Card:
+    """Its VFs start anew with it, a moment later."""
+    card.ip("up")
+    until(card.has_carrier, seconds=20, what="the card's carrier")
+    return card
 
 
 def _bring_home() -> None:
@@ -121,12 +127,30 @@ def driven_by_programs() -> Iterator[None]:
         _arrived(FIRST)
 
 
+def _introduce(card: Card, number: int, address: str) -> None:
+    """An igb's PF knows a VF's own MAC, which its driver chooses, only when that was up once; and gives it, whenever
+    it starts anew, another one that it may know from before."""
+    name = _arrived(address)
+    if card.vf(number)["address"] == card.link(address)["address"]:
+        return
+    card.ip("vf", str(number), "mac", "00:00:00:00:00:00")
+    MACHINE.ip("link", "set", name, "up")
+    until(
+        lambda: card.vf(number)["address"] == card.link(address)["address"],
+        seconds=20,
+        what=f"the card to know the MAC of {name}",
+    )
+    MACHINE.ip("link", "set", name, "down")
+
+
 def _driver(device: Path) -> str:
-    return os.path.basename(os.readlink(device / "driver"))
+    driver = device / "driver"
+    return os.path.basename(os.readlink(driver)) if driver.exists() else ""
 
 
 def _bind(device: Path, driver: str) -> None:
-    (device / "driver" / "unbind").write_text(device.name)
+    if _driver(device):
+        (device / "driver" / "unbind").write_text(device.name)
     (device / "driver_override").write_text(driver)
     Path("/sys/bus/pci/drivers_probe").write_text(device.name)
     (device / "driver_override").write_text("\n")

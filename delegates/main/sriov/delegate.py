@@ -42,6 +42,9 @@ class Sriov(Delegate[SriovConf]):
             )
         if link is not None:
             configure_interface(call.pod, call.ifname, result, link=link, sysctls=_notices(call.ifname))
+            # Some drivers (igbvf) take the MAC that the PF has for them as they come up.
+            mac = links.get_by_index(call.pod.rtnl, link.index).mac
+            result = result.but(interfaces=(replace(interface, mac=mac),))
         device_info.write(conf.device_info_file, device, undo)
         return result
 

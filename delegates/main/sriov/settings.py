@@ -14,7 +14,7 @@ from multinet.kernel.rtnl import Message, Rtnl
 from multinet.kernel.vfs import LINK_STATES, PROTOCOLS, Vf
 from multinet.waiting import waiting
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 5.0
 """A VF whose MAC was changed through the PF starts anew, and refuses what comes meanwhile (iavf, mlx5)."""
 PAUSE_SECONDS = 0.05
 _NOT_YET = frozenset({errno.EBUSY, errno.EAGAIN})

@@ -23,7 +23,6 @@ def host() -> Netns:
 @pytest.fixture
 def card() -> Iterator[Card]:
     made = vfs.make_vfs()
-    made.ip("up")
     before = made.state()
     yield made
     assert made.state() == before
@@ -44,7 +43,8 @@ def test_it_is_named_by_its_pci_address(attach, pod: Netns, card: Card, keys: di
     one.delete()
 
 
-def test_one_that_programs_drive_is_only_told_of(attach, pod: Netns, card: Card, ranges):
+def test_one_that_programs_drive_is_only_told_of(attach, pod: Netns, ranges):
+    vfs.make_vfs()
     with vfs.driven_by_programs():
         one = attach(pod, host_device(pciBusID=FIRST, ipam=ranges("10.1.2.0/24"))).add()
         assert one.result["interfaces"] == [{"name": "eth0", "sandbox": pod.path}]

@@ -36,7 +36,6 @@ def host() -> Netns:
 def card() -> Iterator[Card]:
     """The card with two VFs, all of which is as it was when the test is over."""
     made = vfs.make_vfs()
-    made.ip("up")
     before = made.state()
     yield made
     if int((PCI / PF / "sriov_numvfs").read_text()) == vfs.COUNT:
@@ -205,10 +204,13 @@ def test_check_sees_what_was_changed(one, card: Card, pod: Netns):
     assert refusal(attachment.check) == "no VF was given to eth0"
 
 
-def test_a_vf_that_programs_drive_is_set_up_and_told_of(one, card: Card, pod: Netns, ranges, tmp_path: Path):
-    before, file = card.vf(), tmp_path / "info.json"
+def test_a_vf_that_programs_drive_is_set_up_and_told_of(
+    one, changing_card: Card, pod: Netns, ranges, tmp_path: Path
+):
+    card, file = changing_card, tmp_path / "info.json"
     told = {"runtimeConfig": {"mac": MAC, "CNIDeviceInfoFile": str(file)}}
     with vfs.driven_by_programs():
+        before = card.vf()
         attachment = one(vlan=9, ipam=ranges("10.1.2.0/24"), **told).add()
         (interface,) = attachment.result["interfaces"]
         assert (interface["mac"], interface["pciID"], attachment.addresses) == (MAC, FIRST, ["10.1.2.2/24"])
@@ -224,33 +226,31 @@ def test_a_vf_that_programs_drive_is_set_up_and_told_of(one, card: Card, pod: Ne
         assert card.vf() == before
 
 
-def test_a_card_that_is_down_is_named(one, card: Card):
+def test_a_card_that_is_down_is_named(one, changing_card: Card):
+    card = changing_card
     card.ip("down")
     try:
         with pytest.raises(PluginFailed) as failure:
             one(max_tx_rate=100).add()
     finally:
-        card.ip("up")
+        vfs.make_vfs()
     assert failure.value.message == (
         f"could not set VF 0 of {card.name} to min_tx_rate 0, max_tx_rate 100: Invalid argument"
     )
     assert failure.value.details == f"{card.name} is down: `ip link set {card.name} up`"
 
 
-def test_a_vf_without_a_driver_is_refused(one, card: Card):
-    device = PCI / FIRST
-    own = os.path.basename(os.readlink(device / "driver"))
-    (device / "driver" / "unbind").write_text(FIRST)
+def test_a_vf_without_a_driver_is_refused(one, changing_card: Card):
+    (PCI / FIRST / "driver" / "unbind").write_text(FIRST)
     try:
         assert refusal(one().add) == f"VF {FIRST} is bound to no driver"
     finally:
-        Path("/sys/bus/pci/drivers", own, "bind").write_text(FIRST)
         vfs.make_vfs()
 
 
-def test_vfs_that_were_just_made_have_no_mac_of_the_pfs_again(one, card: Card):
+def test_vfs_that_were_just_made_have_no_mac_of_the_pfs_again(one, changing_card: Card):
     """An igb's VF then chooses its own, and does not tell it before it is up."""
-    count = PCI / PF / "sriov_numvfs"
+    card, count = changing_card, PCI / PF / "sriov_numvfs"
     for number in ("0", "2"):
         count.write_text(number)
     until(lambda: (PCI / FIRST / "net").exists(), seconds=20)
