@@ -34,7 +34,7 @@ help: ## Say what there is
 # --- set-up ---
 
 .PHONY: setup
-setup: venv test-packages unpacked peers cluster flannel programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
+setup: venv test-packages unpacked peers cluster deploy-programs flannel programs shim ## Do all set-up for running and testing: Debian packages, Python environment, reference programs
 
 .PHONY: venv
 venv: packages $(VENV)/made ## Make the Python environment only
@@ -96,6 +96,16 @@ cluster: test-packages unpacked .cache/cluster.made ## Build kube-apiserver into
 .cache/cluster.made: e2e/cluster/programs/go.mod e2e/cluster/programs/go.sum tests/support/go.lock tests/support/build-go
 	@echo "building kube-apiserver (10 minutes from nothing, seconds afterwards)"
 	@tests/support/build-go e2e/cluster/programs .cache/cluster $(RUN)/python
+	@touch $@
+
+# helm and kustomize, for the tests of deploy/: users have their own, or kubectl, which has kustomize in it.
+.PHONY: deploy-programs
+deploy-programs: venv .cache/deploy-programs.made ## Build helm and kustomize into .cache/cluster
+	@:
+
+.cache/deploy-programs.made: e2e/cluster/deploy-programs/go.mod e2e/cluster/deploy-programs/go.sum tests/support/go.lock tests/support/build-go
+	@echo "building helm and kustomize (5 minutes from nothing)"
+	@tests/support/build-go e2e/cluster/deploy-programs .cache/cluster $(RUN)/python
 	@touch $@
 
 .PHONY: flannel
@@ -186,6 +196,13 @@ format: venv ## Format the code and mend what the linter can mend
 	@$(RUN)/ruff check --fix .
 
 # --- upkeep ---
+
+# A chart can't have files from outside of it; the tests look whether they are the same.
+.PHONY: chart
+chart: ## Copy the manifests into the Helm chart, which is made of them
+	@cp deploy/manifests/{rbac,policy,config,daemonset}.yaml deploy/helm/multinet/manifests/
+	@cp deploy/uninstall/job.yaml deploy/helm/multinet/manifests/uninstall.yaml
+	@cp crds/network-attachment-definition.yaml deploy/helm/multinet/crds/
 
 .PHONY: lock
 lock: ## Pin the newest dependencies that pyproject.toml allows

@@ -1,0 +1,30 @@
+"""Objects at a real API server, as `kubectl apply --server-side --validate=strict` sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support.controlplane import APPLY_PATCH, ControlPlane
+
+PLURALS = {
+    "NetworkAttachmentDefinition": "network-attachment-definitions",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+}
+CLUSTER_WIDE = {
+    *("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Node"),
+    *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+}
+
+
+def place(one: Mapping[str, Any]) -> str:
+    version, kind, metadata = one["apiVersion"], one["kind"], one["metadata"]
+    where = "" if kind in CLUSTER_WIDE else f"/namespaces/{metadata.get('namespace', 'default')}"
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    return f"{root}{where}/{PLURALS.get(kind, kind.lower() + 's')}/{metadata['name']}"
+
+
+def apply(plane: ControlPlane, *objects: Mapping[str, Any], dry_run: bool = False) -> list[dict[str, Any]]:
+    """Refused for a field that is not known, too."""
+    query = "fieldManager=test&force=true&fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
+    return [plane.ask("PATCH", f"{place(one)}?{query}", one, content_type=APPLY_PATCH) for one in objects]
