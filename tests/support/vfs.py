@@ -92,11 +92,15 @@ def lend(host: Netns) -> Card:
 
 def lend_for_programs(host: Netns) -> Card:
     """Likewise, but the first VF has a driver for programs, and so no link that could go anywhere else."""
-    card = make_vfs()
-    MACHINE.run(*MODPROBE, FOR_PROGRAMS)
-    _bind(PCI / FIRST, FOR_PROGRAMS)
-    MACHINE.ip("link", "set", card.name, "netns", host.path)
-    return _up_again(Card(where=host, name=card.name))
+    _bring_home()
+    if _driver(PCI / FIRST) != FOR_PROGRAMS:
+        make_vfs()
+        MACHINE.run(*MODPROBE, FOR_PROGRAMS)
+        _bind(PCI / FIRST, FOR_PROGRAMS)
+    lent = Card(where=host, name=_arrived(PF))
+    MACHINE.ip("link", "set", lent.name, "netns", host.path)
+    lent.ip("up")
+    return lent
 
 
 def _up_again(card: Card) -> Card:
