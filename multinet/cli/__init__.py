@@ -27,6 +27,7 @@ what else it needs when it runs.
 class Failure(click.ClickException):
     """An error of ours as a person reads it: the sentence, and its notes a line each."""
 
+    "uninstall-everywhere": "multinet.cli.everywhere:uninstall_everywhere",
     def __init__(self, error: MultinetError) -> None:
         super().__init__("\n".join([str(error), *getattr(error, "__notes__", [])]))
 

@@ -93,9 +93,11 @@ def cleared(settings: Settings, seconds: float) -> list[Record]:
 
     from multinet.daemon.primary import Primary
     from multinet.daemon.world import World
+    from multinet.kernel import sysctl
     from multinet.state.attachments import Attachments
     from multinet.verbs.reconcile import reconcile
 
+    sysctl.use(str(settings.agent.sysctl_dir))
     # No cluster is asked anything here, and a folder stands for one.
     world = World(dataclasses.replace(settings, folder=settings.state_dir), Primary(settings), None)
     until = time.monotonic() + seconds

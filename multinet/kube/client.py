@@ -69,6 +69,10 @@ class Api:
     ) -> dict[str, Any]:
         return self._ask("GET", path, deadline=deadline, query=query, accept=accept)
 
+    def text(self, path: str, *, deadline: Deadline) -> str:
+        """What is no object: a container's log."""
+        return self._read("GET", path, deadline=deadline, accept="*/*").decode(errors="replace")
+
     def patch(
         self,
         path: str,
@@ -133,7 +137,10 @@ class Api:
         """Give up the kept connections."""
         self._connections.close()
 
-    def _ask(
+    def _ask(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        return decode(self._read(method, path, **how), Target.of(method, path))
+
+    def _read(
         self,
         method: str,
         path: str,
@@ -144,7 +151,7 @@ class Api:
         accept: str = JSON,
         content_type: str = JSON,
         again: bool = True,
-    ) -> dict[str, Any]:
+    ) -> bytes:
         """``again``: may it be asked twice?"""
         target = Target.of(method, path)
         headers = {"Accept": accept}
@@ -174,7 +181,7 @@ class Api:
                 worth_it = not isinstance(error, Distrusted) and (again or isinstance(error, Unreached))
             else:
                 if reply.status < 300:
-                    return decode(reply.read(), target)
+                    return reply.read()
                 if reply.status == 401 and not look:
                     look = True  # the token may have been renewed within the last second
                     continue

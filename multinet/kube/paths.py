@@ -19,7 +19,7 @@ def pods(namespace: str = "") -> str:
 
 
 def pod(namespace: str, name: str) -> str:
-    return f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}"
+    return f"{pods(namespace)}/{quote(name, safe='')}"
 
 
 def node(name: str) -> str:
@@ -38,6 +38,14 @@ def nads(namespace: str = "") -> str:
 
 def nad(namespace: str, name: str) -> str:
     return f"{nads(namespace)}/{quote(name, safe='')}"
+
+
+def daemon_set(namespace: str, name: str) -> str:
+    return f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/daemonsets/{quote(name, safe='')}"
+
+
+def config_map(namespace: str, name: str) -> str:
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps/{quote(name, safe='')}"
 
 
 def resource_claim(namespace: str, name: str) -> str:
