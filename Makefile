@@ -21,7 +21,7 @@ TEST_PACKAGES := clang conntrack dbus-daemon dnsmasq-base ethtool gcc gcc-aarch6
 
 # These are unpacked here and not installed: they would start services, or take the place of Docker's containerd, or
 # change how this machine runs other machines' programs.
-UNPACKED_PACKAGES := containerd etcd-server qemu-user-static runc
+UNPACKED_PACKAGES := busybox-static containerd etcd-server qemu-user-static runc
 
 C_PROGRAMS := $(wildcard tests/*/*.c e2e/*/*.c e2e/*/*/*.c)
 C_BUILT := $(patsubst %.c,.cache/c/%,$(notdir $(C_PROGRAMS)))
@@ -108,6 +108,15 @@ deploy-programs: venv .cache/deploy-programs.made ## Build helm and kustomize in
 	@tests/support/build-go e2e/cluster/deploy-programs .cache/cluster $(RUN)/python
 	@touch $@
 
+.PHONY: node-programs
+node-programs: venv .cache/node-programs.made ## Build kubelet, kube-controller-manager and kube-scheduler into .cache/cluster
+	@:
+
+.cache/node-programs.made: e2e/cluster/node/go.mod e2e/cluster/node/go.sum tests/support/go.lock tests/support/build-go
+	@echo "building kubelet, kube-controller-manager and kube-scheduler (10 minutes from nothing, seconds afterwards)"
+	@tests/support/build-go e2e/cluster/node .cache/cluster $(RUN)/python
+	@touch $@
+
 .PHONY: flannel
 flannel: test-packages .cache/flannel.made ## Build flannel's daemon into .cache/flannel
 	@:
@@ -178,6 +187,12 @@ test-kernels: root setup qemu ## Run the tests that need other kernels: in User-
 fuzz-shim: RUNS := 1000000
 fuzz-shim: venv test-packages ## Feed the shim what no agent sends, RUNS=1000000 times
 	@$(RUN)/python -m tests.shim.fuzzing $(RUNS)
+
+DRIVER ?= local
+
+.PHONY: e2e
+e2e: $(if $(filter local,$(DRIVER)),root) setup node-programs ## Run the scenarios on a cluster of this machine (as root), or of kind: DRIVER=kind
+	@$(PYTEST) e2e/scenarios --driver $(DRIVER)
 
 .PHONY: bench
 bench: root setup cluster ## Measure ADD, DEL, shim and agent beside the reference's programs (as root; the last line is JSON)

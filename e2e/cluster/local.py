@@ -1,0 +1,255 @@
+"""The driver `local`: a control plane and two nodes on this machine, in namespaces of the run that starts it.
+
+10.96.0.1       the API server, in the run's own namespace, on the bridge that joins the nodes: the address that
+                pods are told, so that nothing has to stand between it and them
+192.168.77.11   node-1, its pods 10.244.1.0/24
+192.168.77.12   node-2, its pods 10.244.2.0/24
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from e2e.cluster.api import Api
+from e2e.cluster.driver import run
+from e2e.cluster.kubelet import MANIFESTS, PROGRAMS, Network, Node
+from e2e.cluster.machine import Machine
+from e2e.cluster.sweeper import Sweeper
+from tests.support import tree
+from tests.support.controlplane import ADMIN, ControlPlane
+from tests.support.wait import until
+
+LOGS: Final = tree.ROOT / ".cache" / "e2e" / "logs"
+"""Of the last run: all that it leaves."""
+
+BRIDGE: Final = "nodes"
+API_SERVER: Final = "10.96.0.1"
+"""The first of the services' addresses is that of the service `kubernetes`."""
+SERVICES: Final = "10.96.0.0/16"
+ROUTER, ROUTER6 = "192.168.77.1", "fd77::1"
+
+NAMES: Final = ("node-1", "node-2")
+UPLINK: Final = "uplink"
+
+START_SECONDS = 60.0
+"""All of it takes about 20 s on two idle cores."""
+
+API_FLAGS: Final = (
+    "--enable-admission-plugins=NodeRestriction",
+    "--kubelet-preferred-address-types=InternalIP",
+)
+
+
+def network(number: int) -> Network:
+    return Network(
+        address=f"192.168.77.{10 + number}",
+        address6=f"fd77::{10 + number}",
+        pods=f"10.244.{number}.0/24",
+        pods6=f"fd10:244:{number}::/64",
+    )
+
+
+class Local:
+    """To be started by the main thread of a process that has a network and a mount namespace of its own."""
+
+    uplink = UPLINK
+    static_pods = MANIFESTS
+
+    def __init__(self, *, taints: Sequence[dict[str, str]] = ()) -> None:
+        self._taints = taints
+        self._open = ExitStack()
+        self._nodes: dict[str, Node] = {}
+        self._controllers: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        return tuple(self._nodes)
+
+    @property
+    def api(self) -> Api:
+        return self._api
+
+    def start(self) -> None:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        for program in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"):
+            if not (PROGRAMS / program).exists():
+                raise FileNotFoundError(f"{PROGRAMS / program} is not there: run `make e2e`")
+        shutil.rmtree(LOGS, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="multinet-e2e-", dir="/var/tmp"))
+        cgroups = {name: f"multinet-e2e-{os.getpid()}-{name}" for name in NAMES}
+        self._open.enter_context(Sweeper(folder, [*cgroups.values()]))
+        self._make_bridge()
+        self._plane = ControlPlane(
+            folder / "plane",
+            address=API_SERVER,
+            port=443,
+            users={f"system:node:{name}": ("system:nodes",) for name in NAMES},
+            flags=API_FLAGS,
+        )
+        self._open.callback(self._keep_logs, folder / "plane")
+        self._open.enter_context(self._plane)
+        self._api = Api(self._plane.kubeconfig(ADMIN))
+        self._open.callback(self._api.close)
+        self._open.callback(self._end_controllers)
+        self._start_controllers()
+        for number, name in enumerate(NAMES, 1):
+            machine = Machine(name=name, folder=folder / name, cgroup=cgroups[name], logs=LOGS / name)
+            node = Node(
+                machine=machine,
+                network=network(number),
+                kubeconfig=self._kubeconfig(f"system:node:{name}"),
+                taints=self._taints,
+            )
+            self._nodes[name] = node
+            self._open.callback(machine.stop)
+            node.write_files()
+            self._start_node(node)
+        until(self._all_known, seconds=START_SECONDS, what=f"the nodes to be known; they log to {LOGS}")
+
+    def stop(self) -> None:
+        self._open.close()
+        self._nodes.clear()
+
+    # --- its parts ---
+
+    def _make_bridge(self) -> None:
+        self._open.callback(run, ["ip", "link", "delete", BRIDGE], check=False)
+        for line in (
+            f"link add {BRIDGE} type bridge",
+            f"link set {BRIDGE} up",
+            f"address add {API_SERVER}/32 dev {BRIDGE}",
+            f"address add {ROUTER}/24 dev {BRIDGE}",
+            f"address add {ROUTER6}/64 dev {BRIDGE} nodad",
+        ):
+            run(["ip", *line.split()])
+
+    def _start_node(self, node: Node) -> None:
+        node.machine.start()
+        end = f"to-{node.name}"
+        run(["ip", "link", "delete", end], check=False)  # the kernel is slow to remove it with its namespace
+        run(
+            f"ip link add {end} type veth peer name {UPLINK} netns {node.machine.pid}".split(),
+        )
+        self._open.callback(run, ["ip", "link", "delete", end], check=False)
+        run(["ip", "link", "set", end, "up", "master", BRIDGE])
+        lines = [
+            f"link set {UPLINK} up",
+            f"address add {node.network.address}/24 dev {UPLINK}",
+            f"address add {node.network.address6}/64 dev {UPLINK} nodad",
+            f"route add default via {ROUTER}",
+            f"route add {SERVICES} via {ROUTER}",
+        ]
+        for number, name in enumerate(NAMES, 1):
+            there = network(number)
+            if name != node.name:
+                lines.append(f"route add {there.pods} via {there.address}")
+                lines.append(f"route add {there.pods6} via {there.address6}")
+        node.machine.shell("ip", "-batch", "-", input="\n".join(lines))
+        node.start()
+
+    def _start_controllers(self) -> None:
+        admin = self._plane.kubeconfig(ADMIN)
+        key = self._plane.folder / "service-account.key"
+        common = (
+            f"--kubeconfig={admin}",
+            "--leader-elect=false",
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
+        )
+        self._begin(
+            "kube-controller-manager",
+            *common,
+            f"--service-account-private-key-file={key}",
+            f"--root-ca-file={self._plane.ca_file}",
+            "--secure-port=0",
+        )
+        self._begin("kube-scheduler", *common, "--secure-port=0")
+
+    def _begin(self, name: str, *flags: str) -> None:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        with (LOGS / f"{name}.log").open("ab") as log:
+            self._controllers.append(
+                subprocess.Popen(
+                    ["setpriv", "--pdeathsig", "KILL", str(PROGRAMS / name), *flags],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self._plane.folder,
+                )
+            )
+
+    def _end_controllers(self) -> None:
+        for process in self._controllers:
+            process.kill()
+            process.wait()
+        self._controllers.clear()
+
+    def _kubeconfig(self, user: str) -> str:
+        """With the token in it, for who does not see our folders."""
+        content = json.loads(self._plane.kubeconfig(user).read_text())
+        cluster = content["clusters"][0]["cluster"]
+        authority = Path(cluster.pop("certificate-authority"))
+        kept: dict[str, Any] = {
+            **content,
+            "clusters": [
+                {"name": "c", "cluster": {**cluster, "certificate-authority-data": _base64(authority)}}
+            ],
+            "users": [{"name": "u", "user": {"token": self._plane.token(user)}}],
+        }
+        return json.dumps(kept)
+
+    def _all_known(self) -> bool:
+        for node in self._nodes.values():
+            if not node.machine.running("kubelet"):
+                log = (node.machine.logs / "kubelet.log").read_text(errors="replace")
+                raise RuntimeError(f"the kubelet of {node.name} has ended: {log[-3000:]}")
+        found = {node["metadata"]["name"] for node in self._api.items("/api/v1/nodes")}
+        return found >= set(NAMES)
+
+    def _keep_logs(self, folder: Path) -> None:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        for file in folder.glob("*.log"):
+            if file.name != "audit.log":
+                shutil.copy2(file, LOGS)
+
+    # --- what scenarios do with it ---
+
+    def load(self, archive: Path) -> None:
+        for node in self._nodes.values():
+            node.load(archive)
+
+    def shell(
+        self, node: str, *argv: str, input: str | None = None, check: bool = True, seconds: float = 60.0
+    ) -> subprocess.CompletedProcess[str]:
+        return self._nodes[node].machine.shell(*argv, input=input, check=check, seconds=seconds)
+
+    def start_api_server(self) -> None:
+        if not self._plane.running:
+            self._plane.start_apiserver()
+
+    def stop_api_server(self) -> None:
+        self._plane.stop_apiserver()
+
+    def reboot(self, node: str) -> None:
+        self._nodes[node].machine.stop()
+        self._start_node(self._nodes[node])
+
+
+def _base64(file: Path) -> str:
+    from base64 import b64encode
+
+    return b64encode(file.read_bytes()).decode()

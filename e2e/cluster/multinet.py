@@ -1,0 +1,115 @@
+"""multinet on a cluster, put there as its users put it there: by the manifests of `deploy/` and an image."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from e2e.cluster.api import path_of
+from e2e.cluster.driver import Driver, run
+from e2e.cluster.pods import ready
+from tests.support import tree
+from tests.support.wait import until
+
+KUSTOMIZE: Final = tree.ROOT / ".cache" / "cluster" / "kustomize"
+CRD: Final = tree.ROOT / "crds" / "network-attachment-definition.yaml"
+BASE: Final = tree.ROOT / "deploy" / "manifests"
+
+NAMESPACE: Final = "kube-system"
+NAME: Final = "multinet"
+SELECTOR: Final = f"app.kubernetes.io/name={NAME}"
+PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
+TAINT: Final = {"key": "multinet.dev/not-ready", "effect": "NoSchedule"}
+"""A node that is made with it takes no pods before multinet can serve them."""
+PROCESS: Final = "python3 -m multinet.daemon --config"
+"""Not its probes, which are programs of their own."""
+TAKEN_OVER: Final = '"settings taken over"'
+"""What the agent logs."""
+
+READY_SECONDS = 120.0
+SETTINGS_SECONDS = 120.0
+"""For the kubelet to write the ConfigMap into the agent's container."""
+
+
+class Multinet:
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def install(self, image: Path) -> None:
+        """Return when every node takes pods and multinet serves them."""
+        self._driver.load(image)
+        self._driver.api.apply(*yaml.safe_load_all(CRD.read_text()))
+        path = path_of(
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            "network-attachment-definitions.k8s.cni.cncf.io",
+        )
+        until(
+            lambda: any(
+                one["type"] == "Established" and one["status"] == "True"
+                for one in self._driver.api.ask("GET", path).get("status", {}).get("conditions") or []
+            ),
+            seconds=READY_SECONDS,
+            what="the kind NetworkAttachmentDefinition to be served",
+        )
+        self._driver.api.apply(*manifests(BASE))
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        until(self._all_ready, seconds=READY_SECONDS, what="the agent of every node to be ready")
+
+    def _all_ready(self) -> bool:
+        serving = {pod["spec"]["nodeName"] for pod in self._agents() if ready(pod)}
+        tainted = {
+            node["metadata"]["name"]
+            for node in self._driver.api.items("/api/v1/nodes")
+            if node["spec"].get("taints")
+        }
+        return serving >= set(self._driver.nodes) and not tainted & set(self._driver.nodes)
+
+    def _agents(self) -> list[dict[str, Any]]:
+        return [
+            pod
+            for pod in self._driver.api.items(PODS, labelSelector=SELECTOR)
+            if "deletionTimestamp" not in pod["metadata"]
+        ]
+
+    def agent(self, node: str) -> dict[str, Any]:
+        """Its pod on that node."""
+        (found,) = (pod for pod in self._agents() if pod["spec"].get("nodeName") == node)
+        return found
+
+    def logs(self, node: str) -> str:
+        return self._driver.api.logs(NAMESPACE, self.agent(node)["metadata"]["name"], "agent")
+
+    def restarts(self, node: str) -> int:
+        return int(self.agent(node)["status"]["containerStatuses"][0]["restartCount"])
+
+    def kill(self, node: str) -> None:
+        """The process, with SIGKILL; the kubelet starts it again."""
+        self._driver.shell(node, "pkill", "-KILL", "-f", PROCESS)
+
+    def settings(self, settings: Mapping[str, Any]) -> None:
+        """Into the ConfigMap, over those of the manifests. Return when every node's agent has read them."""
+        (shipped,) = (one for one in manifests(BASE) if one["kind"] == "ConfigMap")
+        text = yaml.safe_dump({**yaml.safe_load(shipped["data"]["config.yaml"]), **settings})
+        self._driver.api.apply({**shipped, "data": {"config.yaml": text}})
+        before = {node: self.logs(node).count(TAKEN_OVER) for node in self._driver.nodes}
+        for node, times in before.items():
+            path = f"{PODS}/{self.agent(node)['metadata']['name']}"
+            # The kubelet looks at once at a pod that has changed.
+            self._driver.api.patch(path, {"metadata": {"annotations": {"e2e/settings": str(time.time_ns())}}})
+            until(
+                lambda node=node, times=times: self.logs(node).count(TAKEN_OVER) > times,
+                seconds=SETTINGS_SECONDS,
+                what=f"the settings to reach {node}",
+            )
+
+
+def manifests(folder: Path) -> list[dict[str, Any]]:
+    """What `kubectl apply -k` would apply."""
+    return list(yaml.safe_load_all(run([KUSTOMIZE, "build", folder]).stdout))

@@ -1,0 +1,72 @@
+"""Remove what a cluster leaves when it ends, however it ends: run beside it, and told by the end of its own input.
+
+    python -m e2e.cluster.sweeper FOLDER CGROUP...
+
+The control groups go as soon as nothing is in them, and then the folder. Whoever holds the other end of standard
+input may be killed: the kernel closes it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from e2e.cluster.machine import hierarchies
+from tests.support import tree
+from tests.support.wait import until
+
+SECONDS = 60.0
+"""For the processes in a control group to end: all have been killed by then."""
+
+
+class Sweeper:
+    """``with Sweeper(folder, cgroups):`` and all of these are gone afterwards."""
+
+    def __init__(self, folder: Path, cgroups: list[str]) -> None:
+        self._command = [sys.executable, "-m", "e2e.cluster.sweeper", str(folder), *cgroups]
+
+    def __enter__(self) -> Self:
+        # In a session of its own, so that what the terminal says to the run is not said to it.
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, cwd=tree.ROOT, start_new_session=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        status = self._process.wait(SECONDS + 10)
+        assert status == 0, f"the sweeper ended with status {status}"
+
+
+def removed(cgroup: str) -> bool:
+    """In every hierarchy, with what is below. False while a process is in one of them."""
+    done = True
+    for hierarchy in hierarchies():
+        for folder in sorted((hierarchy / cgroup).glob("**/"), reverse=True):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                done = False
+    return done
+
+
+def main(folder: Path, cgroups: list[str]) -> None:
+    sys.stdin.buffer.read()
+    for cgroup in cgroups:
+        until(
+            lambda name=cgroup: removed(name), seconds=SECONDS, what=f"the control group {cgroup} to be empty"
+        )
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
