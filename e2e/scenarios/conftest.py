@@ -1,0 +1,101 @@
+"""What a scenario is given.
+
+driver   the cluster that `--driver` names, with multinet installed; one for the whole run
+multinet what is installed there
+space    a namespace of it for this test alone. When the test is over its pods are deleted, and then the nodes must
+         hold what they held before: addresses, links, network namespaces, the agent's records
+other    another one
+report   a file of the run's report, to be written
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from deploy.image.assemble import assemble
+from e2e.cluster.driver import Driver
+from e2e.cluster.drivers import DRIVERS
+from e2e.cluster.holdings import Holdings
+from e2e.cluster.images import busybox
+from e2e.cluster.multinet import Multinet
+from e2e.cluster.pods import Space
+from tests.support import tree, world
+from tests.support.wait import until
+
+REPORTS = tree.ROOT / ".cache" / "e2e" / "reports"
+CLEAR_SECONDS = 30.0
+"""For the runtime to have taken down the last sandbox after the API has forgotten its pod."""
+
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--driver", choices=sorted(DRIVERS), default="local", help="the cluster to run the scenarios on"
+    )
+
+
+@pytest.fixture(scope="session")
+def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    name = request.config.getoption("--driver")
+    image = assemble()
+    if name == "local":
+        world.enter()
+        before = world.Traces.now()
+    made = DRIVERS[name]()
+    made.start()
+    try:
+        made.load(busybox(tmp_path_factory.mktemp("images") / "busybox.tar"))
+        Multinet(made).install(image)
+        yield made
+    finally:
+        made.stop()
+    if name == "local":
+        try:
+            until(lambda: not world.Traces.now().since(before), seconds=5)
+        except AssertionError:
+            pytest.fail("after all scenarios: " + "; ".join(world.Traces.now().since(before)), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def multinet(driver: Driver) -> Multinet:
+    return Multinet(driver)
+
+
+@pytest.fixture
+def make_space(driver: Driver) -> Iterator[Callable[[], Space]]:
+    before = Holdings.all(driver)
+    with ExitStack() as spaces:
+
+        def make() -> Space:
+            space = Space(driver=driver, name=f"scenario-{next(_numbers)}")
+            space.create()
+            spaces.callback(space.remove)
+            return space
+
+        yield make
+    try:
+        until(lambda: Holdings.all(driver) == before, seconds=CLEAR_SECONDS, what="the nodes to be as before")
+    except AssertionError:
+        assert Holdings.all(driver) == before
+
+
+@pytest.fixture
+def space(make_space: Callable[[], Space]) -> Space:
+    return make_space()
+
+
+@pytest.fixture
+def other(make_space: Callable[[], Space]) -> Space:
+    return make_space()
+
+
+@pytest.fixture(scope="session")
+def reports() -> Path:
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    return REPORTS
