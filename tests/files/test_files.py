@@ -346,3 +346,17 @@ def test_a_lock_holds_against_other_processes_and_ends_with_its_block(state: Pat
     with pytest.raises(RuntimeError), files.Lock(lock):
         raise RuntimeError
     assert subprocess.run(command).returncode == 0
+
+
+def test_a_folder_that_keeps_its_owner_out_is_opened_to_him_and_to_nobody_else(
+    state: Path, heard: list[str]
+) -> None:
+    closed, open_ = state / "closed", state / "open"
+    closed.mkdir(mode=0o600)
+    open_.mkdir(mode=0o711)
+
+    for folder in (closed, open_, state / "missing"):
+        files.let_owner_in(folder)
+
+    assert [folder.stat().st_mode & 0o777 for folder in (closed, open_)] == [0o700, 0o711]
+    assert heard == [f"let root into {closed}"]

@@ -20,8 +20,8 @@ from multinet.kernel.rtnl import Message
 Values = Mapping[str, Any]
 """``mac``, ``promisc``, ``mtu``, ``allmulti``, ``txQLen``: those that were changed."""
 
-FOLDER_MODE = 0o600
-"""As the reference makes it: whoever may pass is root."""
+FOLDER_MODE = 0o700
+"""The reference makes it 0600, and so keeps out a root that has not all capabilities."""
 
 
 def path_of(data_dir: str, container_id: str, ifname: str) -> str:
@@ -47,18 +47,26 @@ def values_of(link: Link, conf: TuningConf) -> Values:
 def remember(path: str, values: Values, earlier: Values) -> None:
     folder = path.rpartition("/")[0]
     files.make_dirs(folder, FOLDER_MODE)
+    _enter(folder)
     files.write_atomic(path, json.dumps({**values, **earlier}, indent=1).encode())
 
 
 def recall(path: str) -> Values:
     """Nothing where there is no such file, or none that tells anything."""
     try:
+        _enter(path.rpartition("/")[0])
         found = json.loads(files.read(path))
     except (IOFailure, ValueError):
         return {}
     return (
         {key: value for key, value in found.items() if _is_one(key, value)} if isinstance(found, dict) else {}
     )
+
+
+def _enter(folder: str) -> None:
+    """The reference makes the folder above as it makes this one."""
+    for place in (folder.rpartition("/")[0], folder):
+        files.let_owner_in(place)
 
 
 def _is_one(key: str, value: object) -> bool:
