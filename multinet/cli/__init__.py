@@ -11,7 +11,10 @@ from typing import Any
 import click
 
 from multinet import __version__
-from multinet.errors import MultinetError
+from multinet.errors import MultinetError, NotAvailable
+
+LEFT_OUT = ("kubernetes", "rich")
+"""Packages that the image does without: deploy/image/without.txt."""
 
 COMMANDS = {
     "install": "multinet.cli.install:install",
@@ -61,3 +64,12 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="multinet", message="%(prog)s %(version)s")
 def main() -> None:
     """The multi-network stack for Kubernetes pods."""
+        except ModuleNotFoundError as error:
+            if error.name not in LEFT_OUT:
+                raise
+            raise Failure(
+                NotAvailable(
+                    f"this takes the Python package {error.name}, which is not installed here",
+                    hint="the agent's image does without it; use multinet from its wheel",
+                )
+            ) from error

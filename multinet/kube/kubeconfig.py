@@ -137,8 +137,14 @@ def _by_plugin(
     files: Sequence[Path], context: str, certificate: Path | str, key: Path | str
 ) -> tuple[Callable[[], str], Path | str, Path | str]:
     """Let the ``kubernetes`` package ask the program now, and again when what it said has expired."""
-    from kubernetes.client import Configuration
-    from kubernetes.config import ConfigException, load_kube_config
+    try:
+        from kubernetes.client import Configuration
+        from kubernetes.config import ConfigException, load_kube_config
+    except ModuleNotFoundError as error:  # as in the agent's image, which has no such programs either
+        raise InvalidConfig(
+            "a program is to be asked for the credentials, which takes the Python package kubernetes",
+            hint="install that, or let it name a token's file or a certificate's",
+        ) from error
 
     configuration = Configuration()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,23 @@ def test_a_kubeconfig_may_name_a_program_that_says_who_we_are(control_plane: Con
     }
     file = kubeconfig(tmp_path, cluster=at(control_plane), user={"exec": plugin})
     assert works(Access.of_kubeconfig(file))
+
+
+def test_who_names_a_program_where_nothing_can_ask_it_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("kubernetes", "kubernetes.client"):
+        monkeypatch.setitem(sys.modules, name, None)  # as in the image
+    cluster = {"server": "https://192.0.2.1:6443"}
+    file = kubeconfig(tmp_path, cluster=cluster, user={"exec": {"command": "login"}})
+
+    with pytest.raises(InvalidConfig) as refused:
+        Access.of_kubeconfig(file)
+
+    assert str(refused.value).endswith(
+        "a program is to be asked for the credentials, which takes the Python package kubernetes "
+        "(install that, or let it name a token's file or a certificate's)"
+    )
 
 
 @pytest.mark.cluster
