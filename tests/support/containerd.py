@@ -78,6 +78,7 @@ disabled_plugins = [
 
 START = """\
 set -e
+mount --make-rshared /
 mkdir -p /run/containerd /var/lib/cni
 mount -t tmpfs -o mode=0755 containerd /run/containerd
 mount --bind "$1" /var/lib/cni
@@ -85,7 +86,7 @@ shift
 exec "$@"
 """
 """What it keeps in places that can't be configured is its own, too: the shims' sockets, and libcni's cache (the
-first argument)."""
+first argument). Mounts are shared, as on a node, but with nobody outside."""
 
 
 class Containerd:
@@ -107,7 +108,7 @@ class Containerd:
         self._conf_dir = conf_dir
         self._bin_dir = bin_dir
         self._env = {**os.environ, "PATH": search_path("containerd", "runc"), **(env or {})}
-        self._cgroup = f"{CGROUP}-{os.getpid()}-{sha256(str(folder).encode()).hexdigest()[:8]}"
+        self.cgroup = f"{CGROUP}-{os.getpid()}-{sha256(str(folder).encode()).hexdigest()[:8]}"
         self._process: subprocess.Popen[bytes] | None = None
         self.cri = Cri(self.socket)
 
@@ -148,8 +149,8 @@ class Containerd:
                 "io.kubernetes.pod.uid": uid,
             },
             "annotations": {"kubernetes.io/config.source": "api", **metadata.get("annotations", {})},
-            "linux": {"cgroup_parent": f"/{self._cgroup}"},
             **more,
+            "linux": {"cgroup_parent": f"/{self.cgroup}", **more.get("linux", {})},
         }
 
     def address(self, sandbox: str) -> str:
@@ -171,6 +172,24 @@ class Containerd:
     def wait_network(self, name: str) -> None:
         """Return when new pods are given that network."""
         until(lambda: self.network() == name, seconds=START_SECONDS, what=f"containerd to use {name}")
+
+    def import_image(self, archive: Path, name: str) -> None:
+        """Return when containers can be made of it, under that name."""
+        done = subprocess.run(
+            [
+                *("ctr", "--address", str(self.socket), "--namespace", "k8s.io"),
+                *("images", "import", "--snapshotter", "native", str(archive)),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            env=self._env,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        until(
+            lambda: self.cri.ask("ImageStatus", image={"image": name}).get("image"),
+            what=f"CRI to know the image {name}",
+        )
 
     # --- running it ---
 
@@ -219,21 +238,7 @@ class Containerd:
     def _import_pause(self) -> None:
         tar = self.folder / "pause.tar"
         tar.write_bytes(image(IMAGE, {"pause": PAUSE.read_bytes()}, ["/pause"]))
-        done = subprocess.run(
-            [
-                *("ctr", "--address", str(self.socket), "--namespace", "k8s.io"),
-                *("images", "import", "--snapshotter", "native", str(tar)),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=START_SECONDS,
-            env=self._env,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        until(
-            lambda: self.cri.ask("ImageStatus", image={"image": IMAGE}).get("image"),
-            what="CRI to know the sandbox image",
-        )
+        self.import_image(tar, IMAGE)
 
     def _first(self) -> int:
         """The PID of containerd: the first in its namespace, and the only child of what made that. 0: no more."""
@@ -249,9 +254,9 @@ class Containerd:
                 os.kill(self._first() or self._process.pid, signal.SIGKILL)
             self._process.wait(START_SECONDS)
         until(
-            lambda: _remove_cgroups(self._cgroup),
+            lambda: _remove_cgroups(self.cgroup),
             seconds=START_SECONDS,
-            what=f"the control groups {self._cgroup} to end",
+            what=f"the control groups {self.cgroup} to end",
         )
 
 

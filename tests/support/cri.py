@@ -1,5 +1,5 @@
 """The kubelet's side of CRI, ``runtime.v1`` (k8s.io/cri-api/pkg/apis/runtime/v1/api.proto): as much of it as pods
-without containers need. Messages are written and read as JSON, with the names of the fields in the proto file.
+and a container need. Messages are written and read as JSON, with the names of the fields in the proto file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, json_format, messag
 SECONDS: Final = 60.0
 """For one call; a kubelet gives RunPodSandbox four minutes."""
 
-TYPES: Final = {"int64": 3, "uint64": 4, "int32": 5, "bool": 8, "string": 9, "uint32": 13}
+TYPES: Final = {"int64": 3, "uint64": 4, "int32": 5, "bool": 8, "string": 9, "bytes": 12, "uint32": 13}
 """Of fields in a descriptor."""
 MESSAGE, MAP = 11, "map"
 ONE, MANY = 1, 3
@@ -40,7 +40,9 @@ MESSAGES: Final[Mapping[str, str]] = {
     "PodSandboxMetadata": "1 string name, 2 string uid, 3 string namespace, 4 uint32 attempt",
     "PortMapping": "1 int32 protocol, 2 int32 container_port, 3 int32 host_port, 4 string host_ip",
     "DNSConfig": "1 string* servers, 2 string* searches, 3 string* options",
-    "LinuxPodSandboxConfig": "1 string cgroup_parent",
+    "LinuxPodSandboxConfig": "1 string cgroup_parent, 2 LinuxSandboxSecurityContext security_context",
+    "LinuxSandboxSecurityContext": "1 NamespaceOption namespace_options",
+    "NamespaceOption": "1 int32 network, 2 int32 pid, 3 int32 ipc",
     "PodSandboxStatus": "1 string id, 2 PodSandboxMetadata metadata, 3 int32 state,"
     " 5 PodSandboxNetworkStatus network",
     "PodSandboxNetworkStatus": "1 string ip, 2 PodIP* additional_ips",
@@ -49,6 +51,34 @@ MESSAGES: Final[Mapping[str, str]] = {
     "RuntimeCondition": "1 string type, 2 bool status, 3 string reason, 4 string message",
     "ImageSpec": "1 string image",
     "Image": "1 string id, 2 string* repo_tags",
+    "CreateContainerRequest": "1 string pod_sandbox_id, 2 ContainerConfig config,"
+    " 3 PodSandboxConfig sandbox_config",
+    "CreateContainerResponse": "1 string container_id",
+    "StartContainerRequest": "1 string container_id",
+    "StartContainerResponse": "",
+    "StopContainerRequest": "1 string container_id, 2 int64 timeout",
+    "StopContainerResponse": "",
+    "RemoveContainerRequest": "1 string container_id",
+    "RemoveContainerResponse": "",
+    "ContainerStatusRequest": "1 string container_id, 2 bool verbose",
+    "ContainerStatusResponse": "1 ContainerStatus status, 2 map info",
+    "ExecSyncRequest": "1 string container_id, 2 string* cmd, 3 int64 timeout",
+    "ExecSyncResponse": "1 bytes stdout, 2 bytes stderr, 3 int32 exit_code",
+    "ContainerConfig": "1 ContainerMetadata metadata, 2 ImageSpec image, 3 string* command, 4 string* args,"
+    " 6 KeyValue* envs, 7 Mount* mounts, 11 string log_path, 15 LinuxContainerConfig linux",
+    "ContainerMetadata": "1 string name, 2 uint32 attempt",
+    "KeyValue": "1 string key, 2 string value",
+    "Mount": "1 string container_path, 2 string host_path, 3 bool readonly, 5 int32 propagation",
+    "LinuxContainerConfig": "1 LinuxContainerResources resources,"
+    " 2 LinuxContainerSecurityContext security_context",
+    "LinuxContainerResources": "3 int64 cpu_shares, 4 int64 memory_limit_in_bytes",
+    "LinuxContainerSecurityContext": "1 Capability capabilities, 2 bool privileged,"
+    " 3 NamespaceOption namespace_options, 7 bool readonly_rootfs, 11 bool no_new_privs,"
+    " 13 string* masked_paths, 14 string* readonly_paths, 15 SecurityProfile seccomp",
+    "Capability": "1 string* add_capabilities, 2 string* drop_capabilities",
+    "SecurityProfile": "1 int32 profile_type, 2 string localhost_ref",
+    "ContainerStatus": "1 string id, 3 int32 state, 4 int64 created_at, 5 int64 started_at,"
+    " 6 int64 finished_at, 7 int32 exit_code, 10 string reason, 11 string message",
 }
 
 SERVICES: Final = {"ImageStatus": "ImageService"}

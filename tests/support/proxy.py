@@ -7,12 +7,17 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from multinet.kernel.namespace import Namespace
+
 
 class Proxy:
-    """From ``self.port`` to ``port``. New connections are forwarded as long as it is open."""
+    """From ``self.port`` to ``port``. New connections are forwarded as long as it is open. ``namespace``: the path of
+    the network namespace whose loopback it listens on.
+    """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, namespace: str = "/proc/thread-self/ns/net") -> None:
         self._to = port
+        self._namespace = namespace
         self._lock = threading.Lock()
         self._pairs: list[_Pair] = []
         self._listener: socket.socket | None = None
@@ -21,7 +26,8 @@ class Proxy:
 
     def open(self) -> None:
         """Accept connections, at the same port each time."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        with Namespace.open(self._namespace) as there:
+            self._listener = there.visit(lambda: socket.create_server(("127.0.0.1", self.port)))
         self.port = self._listener.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept, args=[self._listener], daemon=True)
         self._accepting.start()

@@ -19,6 +19,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.daemon.conftest import MakeNode
+from tests.image.conftest import image as image
+from tests.image.conftest import make_image as make_image
 from tests.support import kubeobjects
 from tests.support.containerd import Containerd
 from tests.support.controlplane import ControlPlane
