@@ -18,9 +18,13 @@ LEFT_OUT = ("kubernetes", "rich")
 
 COMMANDS = {
     "install": "multinet.cli.install:install",
+    "ipam": "multinet.cli.ipam:ipam",
+    "ls": "multinet.cli.ls:ls",
     "migrate": "multinet.cli.migrate:migrate",
     "sandbox": "multinet.cli.sandbox.commands:sandbox",
+    "show": "multinet.cli.show:show",
     "uninstall": "multinet.cli.uninstall:uninstall",
+    "uninstall-everywhere": "multinet.cli.everywhere:uninstall_everywhere",
 }
 """Where each command is: imported when it is called, or its help is shown. Such a module imports click alone, and
 what else it needs when it runs.
@@ -30,7 +34,6 @@ what else it needs when it runs.
 class Failure(click.ClickException):
     """An error of ours as a person reads it: the sentence, and its notes a line each."""
 
-    "uninstall-everywhere": "multinet.cli.everywhere:uninstall_everywhere",
     def __init__(self, error: MultinetError) -> None:
         super().__init__("\n".join([str(error), *getattr(error, "__notes__", [])]))
 
@@ -58,12 +61,6 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except MultinetError as error:
             raise Failure(error) from error
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="multinet", message="%(prog)s %(version)s")
-def main() -> None:
-    """The multi-network stack for Kubernetes pods."""
         except ModuleNotFoundError as error:
             if error.name not in LEFT_OUT:
                 raise
@@ -73,3 +70,9 @@ def main() -> None:
                     hint="the agent's image does without it; use multinet from its wheel",
                 )
             ) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="multinet", message="%(prog)s %(version)s")
+def main() -> None:
+    """The multi-network stack for Kubernetes pods."""

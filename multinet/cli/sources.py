@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from multinet.cli.objects import Object
     from multinet.config import Settings
     from multinet.kube.access import Access
+    from multinet.kube.client import Api
     from multinet.npwg.nad import NetworkAttachmentDefinition
 
 CONFIG: Final = Path("/etc/multinet/config.yaml")
@@ -94,11 +95,17 @@ class Choice:
         if (folder := self._folder) is not None:
             yield clusters.Folder(folder)
             return
+        with self.api() as api:
+            yield clusters.Live(api)
+
+    @contextmanager
+    def api(self) -> Iterator[Api]:
+        """The cluster's API itself, whatever folder is named. Raises NotAvailable where no cluster is."""
         from multinet.kube.client import Api
 
         api = Api(self._access)
         try:
-            yield clusters.Live(api)
+            yield api
         finally:
             api.close()
 

@@ -8,7 +8,7 @@ The order is always: ``parse`` for every plugin of every network of the pod, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -18,6 +18,7 @@ from multinet.cni.netconf import NetConf
 from multinet.cni.types import DNS, Result
 from multinet.cni.versions import SUPPORTED
 from multinet.delegate.doors import HostLinks, Ipam, Other
+from multinet.delegate.pools import Pool, Reservation
 from multinet.delegate.undo import Undo
 from multinet.errors import MultinetError
 from multinet.kernel.namespace import Namespace
@@ -135,6 +136,22 @@ class Delegate(Generic[C]):
         """Return if an ADD could be served now; else raise NotAvailable."""
         if call.ipam:
             call.ipam.status()
+
+    def pool(self, conf: C, network: str) -> Pool | None:
+        """IPAM that keeps its addresses on this machine: those of the network, for a person to see. It changes
+        nothing, and waits for nobody. None: there are none.
+        """
+        return None
+
+    def pools(self, place: str = "") -> Sequence[Pool]:
+        """All that are kept in ``place`` ("": where they are by default), also of networks that nobody has the
+        configuration of any more.
+        """
+        return ()
+
+    def free(self, pool: Pool, held: Reservation) -> bool:
+        """Give back an address of such a pool, if it is still that owner's. False: it is not."""
+        raise NotImplementedError
 
 
 class Resident(Protocol):

@@ -117,6 +117,29 @@ class Attachments:
             if record is not None:
                 yield record
 
+    def look(self) -> tuple[list[Record], list[Path]]:
+        """Every record, and the files that can't be read, for those who only look: nothing is put aside.
+        Raises IOFailure.
+        """
+        try:
+            names = sorted(file for file in self._folder.iterdir() if file.suffix == ".json")
+        except FileNotFoundError:
+            return [], []
+        except OSError as error:
+            raise files.failure("read the folder", self._folder, error) from error
+        found: list[Record] = []
+        damaged: list[Path] = []
+        for file in names:
+            try:
+                found.append(from_json(file.read_bytes()))
+            except FileNotFoundError:
+                continue  # its DEL came meanwhile
+            except OSError as error:
+                raise files.failure("read", file, error) from error
+            except DecodingFailure:
+                damaged.append(file)
+        return found, damaged
+
     def writable(self) -> None:
         """Raise IOFailure when a record could not be written now."""
         files.make_dirs(self._folder, mode=0o700)

@@ -7,10 +7,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from multinet.cli.node.kernel import InterfaceView, LinkView
 from multinet.cli.sandbox import svg, text
 from multinet.cli.sandbox.ledger import Node, Pod
 from multinet.cli.sandbox.topology import Topology, topology
-from multinet.cli.sandbox.view import InterfaceView, LinkView, NodeView, PodView
+from multinet.cli.sandbox.view import NodeView, PodView
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
-from delegates.ipam.host_local import allocation, resolvconf
+from delegates.ipam.host_local import allocation, pools, resolvconf
 from delegates.ipam.host_local.conf import HostLocalConf, parse
 from delegates.ipam.host_local.index import Index, Indexes, number_of
 from delegates.ipam.host_local.store import Store, owner_of, read_owner
@@ -15,6 +16,7 @@ from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import DNS, IP, Address, Result
 from multinet.delegate.contract import Call, Delegate
+from multinet.delegate.pools import Pool, Reservation
 from multinet.delegate.undo import Undo
 from multinet.errors import AddressError, CheckFailed, IOFailure, NotAvailable
 
@@ -121,6 +123,15 @@ class HostLocal(Delegate[HostLocalConf]):
                 _see_room(call.conf, Index())
         except (IOFailure, AddressError) as error:
             raise NotAvailable(error.message, hint=error.hint) from error
+
+    def pool(self, conf: HostLocalConf, network: str) -> Pool:
+        return pools.read(f"{conf.data_dir}/{network}", network, conf.sets)
+
+    def pools(self, place: str = "") -> Sequence[Pool]:
+        return pools.all_in(place)
+
+    def free(self, pool: Pool, held: Reservation) -> bool:
+        return pools.free(pool, held)
 
     def _store(self, call: Call[HostLocalConf]) -> Store:
         return Store(_folder(call), self._indexes)

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from multinet.cli.node.kernel import InterfaceView, RouteView, shown
 from multinet.cli.sandbox.topology import ROUTING, WAY_OUT, Port, Segment, Topology
-from multinet.cli.sandbox.view import InterfaceView, NodeView, PodView, RouteView, shown
+from multinet.cli.sandbox.view import NodeView, PodView
 
 WIDE = 250
 """Columns, more than anything here has: a terminal that is narrower breaks lines more legibly than a table does

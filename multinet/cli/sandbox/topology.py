@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from multinet.cli.sandbox.view import InterfaceView, LinkView, NodeView, PodView, shown
+from multinet.cli.node.kernel import InterfaceView, LinkView, shown
+from multinet.cli.sandbox.view import NodeView, PodView
 
 ROUTING, WAY_OUT = "routing", "uplink"
 """The kinds of the segment that stands for wires which end in the node, and of the node's link to its LAN."""

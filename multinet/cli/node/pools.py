@@ -1,0 +1,272 @@
+"""The addresses that this node has given: of which network, to whom, and which of them nobody has any more.
+
+Pools are found by the configurations on record, by the cluster's own network, and by what lies in the same folders.
+
+An address is **leaked** only where all of this is so:
+
+* the container that it was given to is neither in the agent's journal, nor in what Multus or the runtime remember;
+* it was given longer than ``YOUNG_SECONDS`` ago, so that no ADD is about to answer with it;
+* every network namespace of the node can be seen, and none has the address.
+
+Where any of it can't be told, the address is **unknown**, and is nobody's to free.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+
+from multinet.cli.node import namespaces
+from multinet.cli.node.doors import alone
+from multinet.cli.node.journal import Journal, name_of
+from multinet.cli.node.namespaces import Seen
+from multinet.cni.args import Args
+from multinet.cni.netconf import NetConf, NetConfList
+from multinet.config import Settings
+from multinet.daemon import confsearch
+from multinet.daemon.primary import is_definition, is_inline, place_of
+from multinet.delegate import registry
+from multinet.delegate.pools import Pool, Reservation
+from multinet.errors import Busy, MultinetError
+from multinet.plan import Attachment, Record
+from multinet.state.attachments import Attachments
+from multinet.state.libcni import Cache
+from multinet.verbs.reconcile import why_gone
+
+YOUNG_SECONDS: Final = 600.0
+"""More than any ADD may take: the kubelet gives one up after two minutes (``agent.requestSeconds``)."""
+
+
+class Use(StrEnum):
+    """What is known of an address that is taken. Whether it can be freed: only ``LEAKED`` can."""
+
+    USED = "used"
+    """By a container that somebody remembers, or by an interface."""
+    ENDED = "ended"
+    """Its container is on record, and gone: the agent clears both."""
+    RESERVED = "reserved"
+    """It names no container: somebody reserved it by hand."""
+    UNKNOWN = "unknown"
+    LEAKED = "leaked"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """One address, and what is known of it."""
+
+    held: Reservation
+    use: Use
+    pod: str = ""
+    """``namespace/name``; "" where nobody knows."""
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolView:
+    pool: Pool
+    taken: tuple[Taken, ...]
+
+    def of(self, use: Use) -> list[Taken]:
+        return [one for one in self.taken if one.use is use]
+
+
+@dataclass(kw_only=True)
+class Evidence:
+    """Who is there. What costs much is asked when it is first needed, and once."""
+
+    records: Mapping[str, Record]
+    """By container."""
+    gone: Callable[[Record], bool]
+    """Would the agent clear it up?"""
+    remembered: Callable[[str], bool]
+    """Do Multus, the runtime, or a damaged record tell of that container?"""
+    look: Callable[[], Seen]
+    """Into every network namespace."""
+    now: float = field(default_factory=time.time)
+    _seen: Seen | None = None
+
+    @classmethod
+    def gather(cls, settings: Settings, journal: Journal) -> Evidence:
+        node = alone(settings)
+        return cls(
+            gone=lambda record: why_gone(record, node) is not None,
+            records={record.plan.container_id: record for record in journal.records},
+            remembered=partial(_remembered, settings, journal),
+            look=namespaces.look,
+        )
+
+    def judge(self, held: Reservation) -> Taken:
+        if not held.container_id:
+            return Taken(held=held, use=Use.RESERVED, why="it names no container")
+        record = self.records.get(held.container_id)
+        if record is not None:
+            gone = self.gone(record)
+            return Taken(
+                held=held,
+                use=Use.ENDED if gone else Use.USED,
+                pod=name_of(record) if record.plan.pod else "",
+                why="its sandbox is gone, and its DEL has not come" if gone else "",
+            )
+        if self.remembered(held.container_id):
+            return Taken(held=held, use=Use.USED, why="its container was set up by somebody else")
+        if self.now - held.since < YOUNG_SECONDS:
+            return Taken(held=held, use=Use.UNKNOWN, why="it was given a moment ago")
+        if self._seen is None:
+            self._seen = self.look()
+        if self._seen.why_not_all:
+            return Taken(held=held, use=Use.UNKNOWN, why=self._seen.why_not_all)
+        if held.address in self._seen.addresses:
+            return Taken(
+                held=held, use=Use.USED, why="nobody remembers its container, but an interface has it"
+            )
+        return Taken(held=held, use=Use.LEAKED, why="nobody remembers its container, and no interface has it")
+
+
+def look(settings: Settings, journal: Journal) -> list[PoolView]:
+    """Every pool, by place. Raises MultinetError for what can't be read."""
+    evidence = Evidence.gather(settings, journal)
+    pools: dict[str, Pool] = {}
+    for pool in (*_configured(settings, journal), *_lying_about()):
+        known = pools.get(pool.place)
+        pools[pool.place] = _together(known, pool) if known else pool
+    for place in {pool.place.rpartition("/")[0] for pool in pools.values()}:
+        for pool in _lying_about(place):
+            pools.setdefault(pool.place, pool)
+    return [
+        PoolView(pool=pools[place], taken=tuple(evidence.judge(held) for held in pools[place].held))
+        for place in sorted(pools)
+    ]
+
+
+def free(settings: Settings, pool: Pool, taken: Taken) -> str:
+    """Give a leaked address back. Why it was not, "" when it was. Raises MultinetError."""
+    assert taken.use is Use.LEAKED
+    container_id = taken.held.container_id
+    attachments = Attachments(settings.state_dir)
+    try:
+        # No ADD or DEL of that container may begin meanwhile, and none has since it was looked at.
+        with attachments.lock(container_id, wait=False):
+            if any(record.plan.container_id == container_id for record in attachments.look()[0]):
+                return "its container has come back"
+            freed = registry.load(pool.type).free(pool, taken.held)
+    except Busy:
+        return "a request works on its container"
+    return "" if freed else "somebody else has it by now"
+
+
+def _remembered(settings: Settings, journal: Journal, container_id: str) -> bool:
+    """By the names of their files alone: one that can't be read tells of its container all the same."""
+    if any(file.name.startswith(f"{container_id}@") for file in journal.damaged):
+        return True
+    caches = Cache(folder=settings.runtime_cache_dir), Cache(folder=settings.multus_dir)
+    if any(cache.files_of(container_id) for cache in caches):
+        return True
+    return os.path.lexists(settings.multus_dir / container_id)
+
+
+def _configured(settings: Settings, journal: Journal) -> Iterator[Pool]:
+    for record in journal.records:
+        for attachment in record.plan.attachments:
+            yield from _of_attachment(attachment)
+    if (conflist := primary(settings)) is not None:
+        yield from _of_attachment(Attachment(network=conflist.name, ifname="", conflist=conflist))
+
+
+def primary(settings: Settings) -> NetConfList | None:
+    """The cluster's own network, as the agent would take it; None where it is a definition, or can't be read."""
+    try:
+        if is_inline(settings):
+            return NetConfList.of(settings.delegates[0])
+        if is_definition(settings):
+            return None
+        place = place_of(settings)
+        names = confsearch.look(place.folder, also=place.pinned).names()
+        own = settings.agent.conflist_name
+        return confsearch.choose(place.folder, names, pinned=place.pinned, own=own).conflist
+    except MultinetError:
+        return None
+
+
+def _of_attachment(attachment: Attachment) -> Iterator[Pool]:
+    """Of every IPAM of its plugins that keeps one; one that can't be read any more has none to tell of."""
+    args = Args.parse(attachment.args, lenient=True)
+    for index in range(len(attachment.conflist.plugins)):
+        conf = attachment.conflist.plugin_request(
+            index,
+            prev_result=None,
+            capability_args=attachment.capability_args,
+            extra=attachment.extra(),
+        )
+        for one in _handed_on(conf, args):
+            if (pool := _pool(one, args)) is not None:
+                yield pool
+
+
+def _handed_on(conf: NetConf, args: Args) -> Iterator[NetConf]:
+    """The configuration, and that of the plugin that it has do its work."""
+    yield conf
+    if conf.type in registry.installed():
+        try:
+            delegate = registry.load(conf.type)
+            other = delegate.hands_on(delegate.parse(conf, args))
+        except MultinetError:
+            return
+        if other is not None:
+            yield other
+
+
+def _pool(conf: NetConf, args: Args) -> Pool | None:
+    try:
+        if conf.ipam_type not in registry.installed():
+            return None
+        ipam = registry.load(conf.ipam_type)
+        return ipam.pool(ipam.parse(conf, args), conf.name)
+    except MultinetError:
+        return None
+
+
+def _lying_about(place: str = "") -> Iterable[Pool]:
+    return [pool for type_ in registry.installed() for pool in registry.load(type_).pools(place)]
+
+
+def _together(one: Pool, other: Pool) -> Pool:
+    """Of one folder: a pod may have been given ranges that others were not."""
+    known = {(stretch.first, stretch.last) for stretch in one.stretches}
+    more = [stretch for stretch in other.stretches if (stretch.first, stretch.last) not in known]
+    return replace(one, stretches=(*one.stretches, *more))
+
+
+def to_json(view: PoolView) -> dict[str, Any]:
+    pool = view.pool
+    return {
+        "ipam": pool.type,
+        "network": pool.network,
+        "folder": pool.place,
+        "ranges": [
+            {
+                "first": str(one.first),
+                "last": str(one.last),
+                "size": one.size,
+                "used": one.used,
+                "free": one.free,
+            }
+            for one in pool.stretches
+        ],
+        "addresses": [
+            {
+                "address": str(one.held.address),
+                "use": one.use.value,
+                "pod": one.pod,
+                "containerID": one.held.container_id,
+                "interface": one.held.ifname,
+                "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.held.since)),
+                "why": one.why,
+            }
+            for one in view.taken
+        ],
+    }
