@@ -10,8 +10,8 @@ import pytest
 from tests.support import tree
 
 DOCUMENTS = tree.tracked("*.md")
-TARGETS = set(re.findall(r"^([a-z][a-z-]*):.*?## ", (tree.ROOT / "Makefile").read_text(), re.MULTILINE))
-MAKE = re.compile(r"(?:^\s*|`|\$ |sudo )make ([a-z][a-z-]*)", re.MULTILINE)
+TARGETS = set(re.findall(r"^([a-z][a-z0-9-]*):.*?## ", (tree.ROOT / "Makefile").read_text(), re.MULTILINE))
+MAKE = re.compile(r"(?:^\s*|`|\$ |sudo )make ([a-z][a-z0-9-]*)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 
