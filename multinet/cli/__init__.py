@@ -17,6 +17,7 @@ LEFT_OUT = ("kubernetes", "rich")
 """Packages that the image does without: deploy/image/without.txt."""
 
 COMMANDS = {
+    "doctor": "multinet.cli.doctor:doctor",
     "install": "multinet.cli.install:install",
     "ipam": "multinet.cli.ipam:ipam",
     "ls": "multinet.cli.ls:ls",

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from multinet import log
+from multinet import __version__, log
 from multinet.cni.request import Verb
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -77,6 +77,7 @@ LATE_STATUSES: Final = Watched(
 CONFLIST_LOST: Final = Watched(
     name="multinet_conflist_lost_total", help="Times our CNI configuration was taken away.", counts=True
 )
+BUILD: Final = Watched(name="multinet_build_info", help="1, with the release that runs.", labels=("version",))
 THREADS: Final = Watched(name="multinet_threads", help="Threads of the agent.")
 
 WATCHED: Final = (
@@ -91,6 +92,7 @@ WATCHED: Final = (
     EVENTS_DROPPED,
     LATE_STATUSES,
     CONFLIST_LOST,
+    BUILD,
     THREADS,
 )
 
@@ -138,6 +140,7 @@ class Metrics:
         for reason in Dropped:
             self._dropped.labels(reason.value)
         self.watch(THREADS, threading.active_count)
+        self.watch(BUILD, lambda: 1, version=__version__)
 
     def request(self, verb: str, code: int, seconds: float) -> None:
         """A verb was answered. ``code``: 0 for success, else what ``errors.code_of`` says of the error."""

@@ -55,7 +55,12 @@ def key(record: Record) -> tuple[str, str]:
 
 def older_boot(record: Record, node: Node) -> bool:
     """Was the node started anew since? Then the sandbox is no more, whatever the runtime still lists."""
-    return record.boot_id not in ("", node.boot_id)
+    return of_other_boot(record, node.boot_id)
+
+
+def of_other_boot(record: Record, boot_id: str) -> bool:
+    """False where nobody noted on which boot it was."""
+    return record.boot_id not in ("", boot_id)
 
 
 def is_valid(record: Record, valid: frozenset[tuple[str, str]]) -> bool:

@@ -27,7 +27,7 @@ from multinet.errors import Busy, MultinetError
 from multinet.kernel.absence import provably_gone
 from multinet.plan import Phase, Record
 from multinet.verbs.delete import take_back
-from multinet.verbs.gc import key, older_boot
+from multinet.verbs.gc import key, of_other_boot
 from multinet.verbs.node import Node
 
 Key = tuple[str, str]
@@ -151,7 +151,12 @@ def _round(node: Node, most: int, memory: Memory) -> Report:
 
 
 def why_gone(record: Record, node: Node) -> Cause | None:
-    if older_boot(record, node):
+    return cause_of_end(record, node.boot_id)
+
+
+def cause_of_end(record: Record, boot_id: str) -> Cause | None:
+    """Why the sandbox is taken for gone on this boot; None while it may be there."""
+    if of_other_boot(record, boot_id):
         return Cause.OLDER_BOOT
     if not provably_gone(record.plan.netns):
         return None

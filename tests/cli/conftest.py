@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from multinet.cli import main
+from tests.daemon.conftest import make_node as make_node
+from tests.daemon.conftest import shim as shim
 from tests.support.netns import Netns
 
 ROOT = Path(__file__).parents[2]

@@ -22,21 +22,20 @@ from functools import partial
 from typing import Any, Final
 
 from multinet.cli.node import namespaces
-from multinet.cli.node.doors import alone
 from multinet.cli.node.journal import Journal, name_of
 from multinet.cli.node.namespaces import Seen
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf, NetConfList
 from multinet.config import Settings
 from multinet.daemon import confsearch
-from multinet.daemon.primary import is_definition, is_inline, place_of
+from multinet.daemon.primary import BOOT_ID, is_definition, is_inline, place_of
 from multinet.delegate import registry
 from multinet.delegate.pools import Pool, Reservation
 from multinet.errors import Busy, MultinetError
 from multinet.plan import Attachment, Record
 from multinet.state.attachments import Attachments
 from multinet.state.libcni import Cache
-from multinet.verbs.reconcile import why_gone
+from multinet.verbs.reconcile import cause_of_end
 
 YOUNG_SECONDS: Final = 600.0
 """More than any ADD may take: the kubelet gives one up after two minutes (``agent.requestSeconds``)."""
@@ -92,9 +91,9 @@ class Evidence:
 
     @classmethod
     def gather(cls, settings: Settings, journal: Journal) -> Evidence:
-        node = alone(settings)
+        boot_id = BOOT_ID.read_text(encoding="ascii").strip()
         return cls(
-            gone=lambda record: why_gone(record, node) is not None,
+            gone=lambda record: cause_of_end(record, boot_id) is not None,
             records={record.plan.container_id: record for record in journal.records},
             remembered=partial(_remembered, settings, journal),
             look=namespaces.look,

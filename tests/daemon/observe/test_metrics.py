@@ -24,7 +24,8 @@ def read(made: Metrics) -> dict[str, float]:
         )
         for family in text_string_to_metric_families(made.text().decode())
         for sample in family.samples
-        if sample.value and not sample.name.startswith(("process_", "multinet_threads"))
+        if sample.value
+        and not sample.name.startswith(("process_", "multinet_threads", "multinet_build_info"))
     }
 
 
