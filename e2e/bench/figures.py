@@ -25,6 +25,9 @@ BOUNDS: Mapping[str, float] = {
     "agent_peak_mib": 56,
     "api_requests_per_add": 1,
     "api_requests_per_plain_add": 0,
+    "cli_help_cpu_s": 0.3,
+    "cli_ls_cpu_s": 0.3,
+    "cli_show_cpu_s": 0.3,
 }
 
 

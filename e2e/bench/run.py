@@ -1,7 +1,7 @@
 """Measure side by side in one run; README.md says what and how.
 
 The last line is JSON, an object of named figures. Exits non-zero when a figure can't be had, and not because
-of what it is: this is a measurement and not a test. BENCH_ONLY=process,shim,agent chooses parts.
+of what it is: this is a measurement and not a test. BENCH_ONLY=process,shim,agent,cli chooses parts.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import agent
+import cli
 import process
 import shim
 from contenders import Failed
 from figures import Figures, show_all
 from world import World
 
-PARTS = {"process": process, "shim": shim, "agent": agent}
+PARTS = {"process": process, "shim": shim, "agent": agent, "cli": cli}
 
 
 def main() -> int:
