@@ -137,7 +137,7 @@ def test_the_table_of_privileges_says_what_the_manifests_say():
     assert told["namespaces of the node"] == "network"
     assert words(told["seccomp"]) == [spec["securityContext"]["seccompProfile"]["type"]]
     folders = [volume for volume in spec["volumes"] if "hostPath" in volume]
-    assert told["of the node's folders"].startswith(f"{len(folders)}, ")
+    assert told["of the node's folders"].startswith(f"{len(folders)}; ")
     assert words(told["priority"]) == [spec["priorityClassName"]]
     given = rules()
     assert told["definitions"] == ", ".join(given.pop("network-attachment-definitions"))
