@@ -18,8 +18,10 @@ LEFT_OUT = ("kubernetes", "rich")
 
 COMMANDS = {
     "doctor": "multinet.cli.doctor:doctor",
+    "explain": "multinet.cli.explain.command:explain",
     "install": "multinet.cli.install:install",
     "ipam": "multinet.cli.ipam:ipam",
+    "lint": "multinet.cli.lint.command:lint",
     "ls": "multinet.cli.ls:ls",
     "migrate": "multinet.cli.migrate:migrate",
     "sandbox": "multinet.cli.sandbox.commands:sandbox",

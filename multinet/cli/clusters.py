@@ -9,18 +9,23 @@ from typing import Any, Final
 
 from multinet.cli import objects
 from multinet.cli.objects import Object
+from multinet.config import Settings
+from multinet.config.settings import NAMESPACE, decode
 from multinet.deadline import Deadline
 from multinet.errors import InvalidConfig, inside
 from multinet.folder.cluster import STATUS_SUFFIX
 from multinet.kube import paths
 from multinet.kube.client import Api
-from multinet.kube.errors import ApiError, ApiNotFound
+from multinet.kube.errors import ApiError, ApiForbidden, ApiNotFound
 from multinet.npwg import nad
 from multinet.npwg.annotations import NETWORK_STATUS
 from multinet.npwg.nad import NetworkAttachmentDefinition
 
 ANSWER_SECONDS: Final = 20.0
 """A person waits for it."""
+CONFIG_MAP: Final = "multinet"
+CONFIG_KEY: Final = "config.yaml"
+"""Where the DaemonSet has its settings from."""
 PAGE: Final = 500
 """Objects that are asked for at once, as kubectl does."""
 
@@ -35,11 +40,11 @@ class Live:
     """A cluster behind an API server."""
 
     def __init__(self, api: Api) -> None:
-        self._api = api
+        self.api = api
 
     @property
     def told(self) -> str:
-        return f"the cluster {self._api.server}"
+        return f"the cluster {self.api.server}"
 
     def pods(self, namespace: str = "", *, node: str = "") -> Sequence[Object]:
         query = {"fieldSelector": f"spec.nodeName={node}"} if node else {}
@@ -69,9 +74,23 @@ class Live:
         found = self._list(paths.events(pod.namespace), {"fieldSelector": selector})
         return sorted(found, key=_when)
 
+    def settings(self) -> Settings | None:
+        """Those of the DaemonSet's ConfigMap; None where there is none, or this user may not see it. Raises
+        MultinetError for settings that can't be used.
+        """
+        try:
+            found = self._get(paths.config_map(NAMESPACE, CONFIG_MAP))
+        except ApiForbidden:
+            return None
+        text = ((found or {}).get("data") or {}).get(CONFIG_KEY)
+        if text is None:
+            return None
+        with inside(f"ConfigMap {NAMESPACE}/{CONFIG_MAP}"):
+            return Settings.parse(decode(text.encode()), primary_is_found=True, environ={})
+
     def _get(self, path: str) -> dict[str, Any] | None:
         try:
-            return self._api.get(path, deadline=Deadline(ANSWER_SECONDS))
+            return self.api.get(path, deadline=Deadline(ANSWER_SECONDS))
         except ApiNotFound:
             return None
         except ApiError as error:
@@ -82,7 +101,7 @@ class Live:
         page = {**query, "limit": str(PAGE)}
         while True:
             try:
-                answer = self._api.get(path, query=page, deadline=Deadline(ANSWER_SECONDS))
+                answer = self.api.get(path, query=page, deadline=Deadline(ANSWER_SECONDS))
             except ApiError as error:
                 raise _for_people(error) from error.__cause__
             found += answer.get("items") or ()
@@ -96,12 +115,12 @@ class Folder:
     """A folder with manifests, as ``multinet.folder`` serves it: a pod's status is in a file beside them."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._objects: list[Object] | None = None
 
     @property
     def told(self) -> str:
-        return f"the folder {self._folder}"
+        return f"the folder {self.folder}"
 
     def pods(self, namespace: str = "", *, node: str = "") -> Sequence[Object]:
         """A folder is one node's, so that its name tells nothing apart."""
@@ -126,7 +145,7 @@ class Folder:
 
     def _of(self, kind: str, namespace: str) -> list[Object]:
         if self._objects is None:
-            self._objects = objects.read_all([self._folder])
+            self._objects = objects.read_all([self.folder])
         return [one for one in self._objects if one.kind == kind and namespace in ("", one.namespace)]
 
     def _one(self, kind: str, namespace: str, name: str) -> Object | None:
@@ -140,7 +159,7 @@ class Folder:
 
     def _with_status(self, pod: Object) -> Object:
         """As an API server would have merged it."""
-        file = self._folder / f"{pod.namespace}.{pod.name}{STATUS_SUFFIX}"
+        file = self.folder / f"{pod.namespace}.{pod.name}{STATUS_SUFFIX}"
         try:
             written = json.loads(file.read_bytes())["metadata"]["annotations"][NETWORK_STATUS]
         except (OSError, ValueError, KeyError, TypeError):
@@ -148,6 +167,27 @@ class Folder:
         annotations = {**(pod.metadata.get("annotations") or {}), NETWORK_STATUS: written}
         metadata = {**pod.metadata, "annotations": annotations}
         return Object(document={**pod.document, "metadata": metadata}, file=pod.file, node=pod.node)
+
+
+class Nothing:
+    """No cluster at all: what is looked at has to bring everything with it."""
+
+    told: Final = "no cluster"
+
+    def pods(self, namespace: str = "", *, node: str = "") -> Sequence[Object]:
+        return []
+
+    def pod(self, namespace: str, name: str) -> Object | None:
+        return None
+
+    def definitions(self, namespace: str = "") -> Sequence[Object]:
+        return []
+
+    def definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
+        return None
+
+    def events(self, pod: Object) -> Sequence[Mapping[str, Any]]:
+        return []
 
 
 def _for_people(error: ApiError) -> ApiError:

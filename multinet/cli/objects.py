@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from multinet.cni.jsonkeys import kind
-from multinet.errors import DecodingFailure, IOFailure
+from multinet.errors import DecodingFailure, IOFailure, inside
 from multinet.folder.cluster import HOME, STATUS_SUFFIX, SUFFIXES, told
 from multinet.npwg import nad
 from multinet.npwg.nad import KIND as NAD_KIND
@@ -70,9 +70,9 @@ class Object:
             line, node = found
         return line, node
 
-    def definition(self) -> NetworkAttachmentDefinition:
+    def definition(self, home: str = HOME) -> NetworkAttachmentDefinition:
         """Raises InvalidConfig for one that can't be read, or is another kind of object."""
-        return nad.parse(self.document, home=HOME)
+        return nad.parse(self.document, home=home)
 
 
 def of_api(documents: Iterable[Mapping[str, Any]], kind: str, api_version: str) -> Iterator[Object]:
@@ -83,26 +83,31 @@ def of_api(documents: Iterable[Mapping[str, Any]], kind: str, api_version: str) 
 
 def read_all(paths: Iterable[Path | str]) -> list[Object]:
     """All objects of files, of folders (not of folders within) and of stdin (``-``), in their order."""
-    return [one for path in paths for file in _files(path) for one in read(file)]
+    return [one for path in paths for file in files_of(path) for one in read(file)]
 
 
 def read(file: Path | str) -> Iterator[Object]:
     """The objects of a file, or of stdin (``-``). Raises DecodingFailure with the line, IOFailure."""
     name = "stdin" if file == STDIN else str(file)
+    with inside(name):
+        yield from _read(file, name)
+
+
+def _read(file: Path | str, name: str) -> Iterator[Object]:
     try:
         content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
-        raise IOFailure(f"could not read {name}: {error.strerror}") from error
+        raise IOFailure(f"could not read it: {error.strerror}") from error
     try:
         documents = list(_documents(content))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"{name} is not YAML: {told(error)}", hint="correct the file") from error
+        raise DecodingFailure(f"it is not YAML: {told(error)}", hint="correct the file") from error
     for node, document in documents:
         if document is None:
             continue
         if not isinstance(document, Mapping):
             raise DecodingFailure(
-                f"{name}: expected Kubernetes objects, got {kind(document)}",
+                f"expected Kubernetes objects, got {kind(document)}",
                 hint="each document of the file needs 'apiVersion', 'kind' and 'metadata'",
             )
         items = document.get("items")
@@ -128,7 +133,7 @@ def _documents(content: bytes) -> Iterator[tuple[yaml.Node, Any]]:
         loader.dispose()
 
 
-def _files(path: Path | str) -> list[Path | str]:
+def files_of(path: Path | str) -> list[Path | str]:
     """The manifests of a folder, without an editor's files and without the status that we write."""
     if path == STDIN or not Path(path).is_dir():
         return [path]

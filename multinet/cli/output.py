@@ -101,7 +101,7 @@ def option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def emit(output: Format, document: Any, tables: Callable[[], Iterable[Table | str]]) -> None:
+def emit(output: Format, document: Any, tables: Callable[[], Iterable[Table | str | Cell]]) -> None:
     """Print ``document``, or the tables and lines that tell a person the same, with nothing between them."""
     if output is Format.TABLE:
         show(*tables())

@@ -109,6 +109,32 @@ class Choice:
         finally:
             api.close()
 
+    @contextmanager
+    def open_or_nothing(self, *, needed: bool) -> Iterator[Cluster]:
+        """A cluster without any object where none is named and none is ``needed``."""
+        if not needed and not self.is_named:
+            from multinet.cli import clusters
+
+            yield clusters.Nothing()
+            return
+        with self.open() as cluster:
+            yield cluster
+
+    @property
+    def is_named(self) -> bool:
+        """Is there any cluster to open?"""
+        from multinet.errors import NotAvailable
+
+        try:
+            return self._folder is not None or bool(self._access)
+        except NotAvailable:
+            return False
+
+    @property
+    def namespace_or_default(self) -> str:
+        """``namespace``, also where no cluster is named."""
+        return self.namespace if self.is_named else self.named or HOME
+
     @property
     def _folder(self) -> Path | None:
         if self.folder is not None:

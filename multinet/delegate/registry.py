@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from multinet.cni.names import META_PLUGINS
 from multinet.delegate.contract import AnyDelegate, Delegate, Resident
 from multinet.delegate.executable import Executable, Here, Runner
 from multinet.errors import InvalidConfig, MultinetError
+from multinet.schema import Schema
 
 GROUP = "multinet.delegates"
 RESIDENTS = "multinet.residents"
@@ -50,6 +52,18 @@ def load(type_: str) -> AnyDelegate:
             hint="it must be a subclass of multinet.delegate.contract.Delegate",
         )
     return made
+
+
+@cache
+def schema(type_: str) -> Mapping[str, Any] | None:
+    """The ``schema.json`` beside an installed delegate, which describes its keys; None where there is none."""
+    entry = installed().get(type_)
+    if entry is None:
+        return None
+    try:
+        return Schema(entry.module).document
+    except (OSError, ValueError, ImportError):
+        return None
 
 
 def residents() -> Mapping[str, Resident]:

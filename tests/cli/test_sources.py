@@ -119,7 +119,7 @@ def test_two_files_with_one_object_are_told(folder: Path):
         (
             b"a: [",
             DecodingFailure,
-            " is not YAML: did not find expected node content (line 2, column 1) (correct the file)",
+            ": it is not YAML: did not find expected node content (line 2, column 1) (correct the file)",
         ),
         (b"- 1", DecodingFailure, ": expected Kubernetes objects, got a list"),
         (None, IOFailure, None),
@@ -133,7 +133,7 @@ def test_a_file_that_can_t_be_read_says_where(
         file.write_bytes(content)
     with pytest.raises(kind) as wrong:
         objects.read_all([file])
-    expected = f"{file}{sentence}" if sentence else f"could not read {file}: No such file or directory"
+    expected = f"{file}{sentence}" if sentence else f"{file}: could not read it: No such file or directory"
     assert str(wrong.value).startswith(expected)
 
 

@@ -130,13 +130,13 @@ def _manifest(one: Object) -> Manifest:
                 uid=str(metadata.get("uid", "")),
                 host_network=bool(spec.get("hostNetwork", False)),
                 annotations=annotations_of(metadata),
-                port_mappings=tuple(_port_mappings(spec)),
+                port_mappings=tuple(port_mappings(spec)),
             )
         except (AttributeError, TypeError, KeyError) as error:
             raise MultinetError(f"{one.namespace}/{one.name} is not a Pod: {error}") from error
 
 
-def _port_mappings(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+def port_mappings(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The ports of the node that lead to the pod, as the capability ``portMappings`` has them."""
     return [
         {
