@@ -104,7 +104,7 @@ deploy-programs: venv .cache/deploy-programs.made ## Build helm and kustomize in
 	@:
 
 .cache/deploy-programs.made: e2e/cluster/deploy-programs/go.mod e2e/cluster/deploy-programs/go.sum tests/support/go.lock tests/support/build-go
-	@echo "building helm and kustomize (5 minutes from nothing)"
+	@echo "building helm and kustomize (some minutes from nothing, seconds afterwards)"
 	@tests/support/build-go e2e/cluster/deploy-programs .cache/cluster $(RUN)/python
 	@touch $@
 
