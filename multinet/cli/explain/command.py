@@ -181,7 +181,7 @@ def _event(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _problems(explained: Sequence[Explanation]) -> list[Any]:
     return [
-        {"pod": one.pod, "where": one.where, **found.to_json()}
+        {**found.to_json(), "pod": one.pod, "where": found.where or one.where}
         for one in explained
         for found in one.all_findings
     ]

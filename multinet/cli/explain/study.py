@@ -163,10 +163,10 @@ def _suggest(missing: Sequence[Draft], around: Surroundings, known: Callable[[],
     for draft in missing:
         one = draft.selection
         assert one is not None
-        near = [name for name in names if name.startswith(f"{one.namespace}/")]
-        if not around.settings.namespace_isolation:
-            near += [name for name in names if name.endswith(f"/{one.name}")]
-        if meant := nearest(one.network, near):
+        meant = nearest(one.network, [name for name in names if name.startswith(f"{one.namespace}/")])
+        if not meant and not around.settings.namespace_isolation:
+            meant = next((name for name in names if name.endswith(f"/{one.name}")), "")
+        if meant:
             draft.findings = [replace(found, remedy=f"did you mean {meant}?") for found in draft.findings]
 
 
