@@ -19,6 +19,7 @@ LEFT_OUT = ("kubernetes", "rich")
 COMMANDS = {
     "doctor": "multinet.cli.doctor:doctor",
     "explain": "multinet.cli.explain.command:explain",
+    "graph": "multinet.cli.graph:graph",
     "install": "multinet.cli.install:install",
     "ipam": "multinet.cli.ipam:ipam",
     "lint": "multinet.cli.lint.command:lint",

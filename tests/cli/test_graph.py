@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from multinet.cli.node.kernel import InterfaceView, LinkView
-from multinet.cli.sandbox import svg, text
+from multinet.cli.sandbox import svg, text, tree
 from multinet.cli.sandbox.ledger import Node, Pod
 from multinet.cli.sandbox.topology import Topology, topology
 from multinet.cli.sandbox.view import NodeView, PodView
@@ -72,7 +72,7 @@ def shape() -> Topology:
 
 
 def test_the_text_is_a_tree_of_what_stands_on_what(shape: Topology) -> None:
-    assert [line.rstrip() for line in text.rendered(text.tree(shape)).splitlines()] == [
+    assert [line.rstrip() for line in tree.draw(shape).splitlines()] == [
         "node n",
         "├── br0  bridge  10.0.0.1/24  (pods)",
         "│   ├── trunk",
@@ -153,5 +153,5 @@ def test_nothing_overlaps_and_nothing_is_outside(shape: Topology) -> None:
 def test_a_node_without_pods_is_drawn_too() -> None:
     view = NodeView(node=Node(name="n", here=True), links=(link("lo"), link("eth0")), pods=())
     shape = topology(view, uplink="eth0")
-    assert text.rendered(text.tree(shape)) == "node n\n"
+    assert tree.draw(shape) == "node n\n"
     assert [one.text for one in ET.fromstring(svg.draw(shape)).iter(f"{SVG}text")] == ["node n"]

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from multinet import files
-from multinet.cli.sandbox import svg, view
+from multinet.cli.output import colours
+from multinet.cli.sandbox import svg, tree, view
 from multinet.cli.sandbox.ledger import Ledger, Node
 from multinet.cli.sandbox.node import UPLINK
 from multinet.cli.sandbox.topology import topology
@@ -22,9 +23,7 @@ def draw(node: Node, ledger: Ledger, output: str) -> str:
     shape = topology(seen, uplink=UPLINK)
     if output == "svg":
         return svg.draw(shape)
-    from multinet.cli.sandbox import text
-
-    return text.rendered(text.tree(shape))
+    return tree.draw(shape, coloured=colours())
 
 
 def write(file: Path, drawn: str) -> None:

@@ -79,7 +79,7 @@ def draw(shape: Topology) -> str:
     """The whole document."""
     colours = {one.name: COLOURS[place % len(COLOURS)] for place, one in enumerate(shape.segments)}
     labels = {one.name: list(label(one)) for one in shape.segments}
-    title = f"node {shape.node}"
+    title = f"{shape.what} {shape.node}"
     column = PADDING * 2 + max(
         [_wide(text, name) for lines in labels.values() for name, text in lines] + [_wide(title, "title")]
     )

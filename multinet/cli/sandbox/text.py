@@ -1,4 +1,4 @@
-"""Tables and trees for a terminal."""
+"""Tables for a terminal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from multinet.cli.node.kernel import InterfaceView, RouteView, shown
-from multinet.cli.sandbox.topology import ROUTING, WAY_OUT, Port, Segment, Topology
 from multinet.cli.sandbox.view import NodeView, PodView
 
 WIDE = 250
@@ -91,51 +89,6 @@ def _routes(routes: Sequence[RouteView]) -> Table:
             "main" if one.table == 254 else str(one.table),
         )
     return table
-
-
-def tree(shape: Topology) -> Tree:
-    """The node, its segments, and on each the pods' interfaces."""
-    root = Tree(Text.assemble(("node ", "bold"), shape.node), guide_style="dim")
-    for segment in shape.segments:
-        branch = root.add(_segment_line(segment, shape))
-        for link in segment.uplinks:
-            branch.add(Text(link, style="dim"))
-        for port in segment.ports:
-            branch.add(_port_line(port))
-    loose = [port for pod in shape.pods for port, segment in pod.ports if segment is None]
-    if loose:
-        branch = root.add(Text("on no link of the node", style="dim"))
-        for port in loose:
-            branch.add(_port_line(port))
-    for pod in shape.pods:
-        if not pod.ports:
-            root.add(Text.assemble((pod.name, "bold"), f"  {pod.phase}, no interfaces"))
-    return root
-
-
-def _segment_line(segment: Segment, shape: Topology) -> Text:
-    kind = segment.kind or "device"
-    if segment.kind == ROUTING:
-        line = Text("the node's own routing", style="bold cyan")
-    else:
-        line = Text.assemble((segment.name, "bold cyan"), f"  {kind}")
-    if segment.addresses:
-        line.append(f"  {' '.join(segment.addresses)}")
-    if segment.kind == WAY_OUT:
-        line.append(f"  to {shape.lan}")
-    if segment.networks:
-        line.append(f"  ({', '.join(segment.networks)})", style="dim")
-    return line
-
-
-def _port_line(port: Port) -> Text:
-    line = Text.assemble((port.pod, "bold"), f" {port.interface.name}")
-    if port.addresses:
-        line.append(f"  {' '.join(port.addresses)}", style="green")
-    line.append(f"  {port.interface.mac}", style="dim")
-    if port.via:
-        line.append(f"  via {port.via}", style="dim")
-    return line
 
 
 def _told(interface: InterfaceView) -> tuple[str, ...]:

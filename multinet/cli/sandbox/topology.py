@@ -59,6 +59,8 @@ class Topology:
     uplink: str
     segments: tuple[Segment, ...]
     pods: tuple[PodBox, ...]
+    what: str = "node"
+    """What ``node`` is the name of: a cluster may be drawn, too."""
 
 
 def topology(view: NodeView, *, uplink: str) -> Topology:
