@@ -441,6 +441,11 @@ def test_a_real_clusters_definitions(control_plane: ControlPlane, kube_namespace
     ]
 
 
+def test_the_readme_has_every_rule():
+    rows = [f"| `{rule}` | {what} |" for rule, what in RULES.items()]
+    assert "\n".join(rows) in (ROOT / "README.md").read_text()
+
+
 def test_every_rule_is_one_that_is_known_and_none_is_without_use():
     used = set()
     for file in (ROOT / "multinet" / "cli").rglob("*.py"):
