@@ -238,7 +238,9 @@ class Primary:
         """Returns what others did to our file."""
         if leaving.begun(self._settings.state_dir):
             if self._conflist.withdraw():
-                log.info("this node is being left: new pods get no further networks", file=str(self._conflist.path))
+                log.info(
+                    "this node is being left: new pods get no further networks", file=str(self._conflist.path)
+                )
             return ""
         if not self._serving or self.missing:
             return ""
