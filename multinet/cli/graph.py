@@ -77,7 +77,8 @@ def graph(
 def _look(source: Choice, names: tuple[str, ...], namespace: str, node: str) -> tuple[Topology, Any]:
     from multinet.cli import attached, shapes
 
-    if (settings := of_node(source)) is not None:
+    settings = None if node else of_node(source)
+    if settings is not None:
         from multinet.cli.node.journal import Journal
 
         journal = Journal.read(settings.state_dir)

@@ -35,12 +35,13 @@ def ls(what: str, source: Choice, namespace: str, node: str, everyone: bool, out
     """List pods with their networks, or networks with their pods.
 
     Of a cluster, it is what the pods' network-status tells. On a node, where the agent's settings are
-    (/etc/multinet/config.yaml, --config) and no cluster is named, it is what the agent has on record of the
-    sandboxes, whether the API server can be asked or not.
+    (/etc/multinet/config.yaml, --config) and no cluster and no other node is named, it is what the agent has on
+    record of the sandboxes, whether the API server can be asked or not.
     """
     from multinet.cli import attached
 
-    if (settings := of_node(source)) is not None:
+    settings = None if node else of_node(source)
+    if settings is not None:
         from multinet.cli.node.journal import Journal
 
         journal = Journal.read(settings.state_dir)

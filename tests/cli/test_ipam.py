@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from delegates.ipam.host_local import pools as host_local
 from multinet.cli.node import namespaces, pools
 from multinet.cli.node.journal import Journal
 from multinet.cli.node.namespaces import Seen
@@ -22,6 +23,7 @@ from tests.support.netns import Netns
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NodeFiles:
     """One address of every kind. No interface of the machine has any but 10.244.0.8."""
     monkeypatch.setattr(namespaces, "look", lambda: Seen(addresses=frozenset({ip_address("10.244.0.8")})))
+    monkeypatch.setattr(host_local, "DATA_DIR", str(tmp_path / "none"))
     made = NodeFiles(folder=tmp_path)
     made.write()
     made.record("shop/web-0", "container-1", "/proc/self/ns/net")

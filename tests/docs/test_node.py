@@ -91,11 +91,12 @@ class Machine:
     def command(self, *argv: str) -> list[str]:
         return ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt", f"--wdns={ROOT}", "--", *argv]
 
-    def run(self, line: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """As the operator types it, on the node."""
+    def run(self, line: str, *, beside_agent: bool = False, **env: str) -> subprocess.CompletedProcess[str]:
+        """As the operator types it, on the node. ``beside_agent``: where the API server is, which is not there."""
         variables = [f"{key}={value}" for key, value in env.items()]
+        argv = self.command("env", *variables, "bash", "-c", line)
         return subprocess.run(
-            self.host.command(*self.command("env", *variables, "bash", "-c", line)),
+            argv if beside_agent else self.host.command(*argv),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -209,6 +210,12 @@ def test_the_commands_install_the_agent_serve_a_pod_and_remove_it_again(
             machine.start(command)
             (ready,) = (one for one in COMMANDS if one.endswith(" readyz"))
             until(lambda ready=ready: machine.run(ready).returncode == 0, seconds=30, what="readyz")
+        elif command.endswith("/multinet doctor"):
+            said = machine.run(command, beside_agent=True)
+            assert (said.returncode, said.stderr) == (0, ""), said.stdout + machine.log
+            assert (
+                "\nok       primary network    the cluster's own network is cluster (bridge)" in said.stdout
+            )
         elif "CNI_COMMAND=STATUS" in command:
             assert typed(command) == ""
             assert machine.call("ADD", pod, web)["ips"][0]["address"] == "10.244.0.2/16"
