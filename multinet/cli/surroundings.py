@@ -8,9 +8,11 @@ anybody's: the question is left open.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +40,10 @@ SANDBOX_CONFIGURATIONS: Final = "net.d"
 """In a folder of manifests, as ``multinet sandbox`` reads them."""
 
 
+_AMOUNT: Final = re.compile("[0-9]{1,4}")
+"""Of devices: whole ones, and no node has thousands."""
+
+
 class Unknown(MultinetError):
     """Only a node knows it."""
 
@@ -55,6 +61,18 @@ class Surroundings:
     find_delegate: Find
     devices: Devices | None = None
     """What was allocated to a pod, where that can be asked."""
+    node: str = ""
+    """Which node this is; "" where it is none."""
+
+    def of_another_node(self) -> Surroundings:
+        """What is known here of a pod that runs elsewhere."""
+        return Surroundings(
+            settings=self.settings,
+            told=self.told,
+            on_a_node=False,
+            configurations=Elsewhere(),
+            find_delegate=_registry(self.settings, AnyProgram()).find,
+        )
 
 
 def look(source: Choice, cluster: Cluster) -> Surroundings:
@@ -67,6 +85,7 @@ def look(source: Choice, cluster: Cluster) -> Surroundings:
             configurations=ConfigurationFiles(settings.conf_dir, PrimaryNow(settings)),
             find_delegate=_registry(settings, None).find,
             devices=_devices(settings, cluster),
+            node=settings.agent.node_name or os.uname().nodename,
         )
     settings, told = _elsewhere(cluster)
     configurations: Configurations = Elsewhere()
@@ -144,26 +163,23 @@ class AnyProgram:
         raise AssertionError("only configurations are read here")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Requested:
     """Devices that a manifest's containers ask for, while nobody has allocated any."""
 
     spec: Mapping[str, Any]
-    _counted: dict[str, int] = field(default_factory=dict)
 
     def allocated(self) -> Allocated:
         """A made-up device for each that is asked for. None stands for "may come by a claim"."""
-        containers = [*(self.spec.get("initContainers") or ()), *(self.spec.get("containers") or ())]
-        for one in containers:
-            resources = one.get("resources") or {}
-            said = {**(resources.get("requests") or {}), **(resources.get("limits") or {})}
+        counted: dict[str, int] = {}
+        for container in (*_listed(self.spec, "initContainers"), *_listed(self.spec, "containers")):
+            resources = mapping(container.get("resources"))
+            said = {**mapping(resources.get("requests")), **mapping(resources.get("limits"))}
             for name, number in said.items():
-                if "/" in str(name) and str(number).isdecimal():
-                    self._counted[name] = self._counted.get(name, 0) + int(number)
-        made = iter(range(sum(self._counted.values())))
-        found = {
-            name: tuple(_device(next(made)) for _ in range(number)) for name, number in self._counted.items()
-        }
+                if "/" in str(name) and _AMOUNT.fullmatch(str(number)):
+                    counted[name] = counted.get(name, 0) + int(number)
+        made = map(_device, count())
+        found = {name: tuple(islice(made, number)) for name, number in counted.items()}
         return ByClaim(found) if self.spec.get("resourceClaims") else found
 
 
@@ -172,6 +188,16 @@ class ByClaim(dict[str, Sequence[str] | None]):
 
     def get(self, key: str, default: Any = None) -> Any:
         return dict.get(self, key, None)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Manifests are anybody's: what is no object is as good as an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _listed(spec: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
+    found = spec.get(key)
+    yield from (one for one in (found if isinstance(found, list) else ()) if isinstance(one, Mapping))
 
 
 def _device(number: int) -> str:

@@ -521,12 +521,54 @@ def test_a_node_knows_what_is_left(tmp_path: Path):
         'error: shop/x[macvlan]: the master "nowhere0" was not found: Link not found',
         "    correct the key 'master', or make that link on this node",
     ]
+    there = pod("x", spec={"nodeName": "node-2"})
+    assert refused(nad(macvlan, "x"), there, options=("--config", _named(config))) == [
+        "note: it runs on the node node-2, and this is node-1: what only a node knows is not told",
+        "    ask on node-2",
+    ]
     for last in range(1, 7):
         (data / "net-a" / f"10.1.0.{last}").write_text("cafe\r\neth1")
     assert refused(definition, pod("net-a"), options=options)[:2] == [
         "error: shop/net-a: no address is left in 10.1.0.1-10.1.0.6: all 5 are taken",
         "    free some (`multinet ipam` shows whose they are), or widen the range",
     ]
+
+
+def _named(config: Path) -> Path:
+    """The settings of a node that says which one it is."""
+    said = json.loads(config.read_text())
+    named = config.with_name("named.yaml")
+    named.write_text(json.dumps({**said, "agent": {**said["agent"], "nodeName": "node-1"}}))
+    return named
+
+
+def test_whatever_a_manifest_holds_is_answered(tmp_path: Path):
+    strange = [
+        {**pod(""), "metadata": []},
+        {**pod("net-q"), "spec": {"containers": [{"ports": [{"hostPort": 80}], "resources": 5}, 7]}},
+        {"kind": "Deployment", "metadata": {"name": "x"}, "spec": {"replicas": "3", "template": {"spec": 7}}},
+        {"kind": "Deployment", "metadata": {"name": "y"}, "spec": 7},
+        {**nad({}, "net-q"), "spec": 7},
+        nad(
+            {
+                "cniVersion": "1.0.0",
+                "type": "bridge",
+                "ipam": {"type": "host-local", "ranges": [[{"subnet": 5}]]},
+            }
+        ),
+        pod("net-a"),
+    ]
+    done = explain("-f", "-", "--dry-run", stdin=manifest(*strange))
+    assert (done.exit_code, done.stdout.splitlines()) == (
+        1,
+        [
+            "stdin:3: shop/cart-0: error: shop/net-q.spec: expected an object, got a number",
+            "stdin:7: default/y: error: spec.template is not an object: there is no pod in it",
+            "stdin:13: shop/cart-0: error: shop/net-a[bridge][host-local].ipam.ranges[0][0].subnet: expected a "
+            "string, got the number 5",
+            "    The subnet in CIDR notation, at most /30 or /126",
+        ],
+    )
 
 
 @pytest.mark.cluster

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from multinet.cli.explain.explanation import Explanation
     from multinet.cli.objects import Object
     from multinet.cli.sources import Cluster
+    from multinet.errors import MultinetError
     from multinet.npwg.nad import NetworkAttachmentDefinition
     from multinet.npwg.status import NetworkStatus
 
@@ -88,6 +89,7 @@ def _explained(pod: str | None, files: Sequence[str], source: Choice, cluster: C
     from multinet.cli import objects, surroundings, workloads
     from multinet.cli.explain.study import study
     from multinet.cli.objects import is_definition
+    from multinet.errors import MultinetError
     from multinet.kernel.namespace import Namespace
 
     read = objects.read_all(files)
@@ -117,7 +119,11 @@ def _explained(pod: str | None, files: Sequence[str], source: Choice, cluster: C
     with ExitStack() as stack:
         host = stack.enter_context(Namespace.current()) if around.on_a_node else None
         for one in found:
-            work = workloads.of(one, home)
+            try:
+                work = workloads.of(one, home)
+            except MultinetError as error:
+                explained.append(_unreadable(one, around.told, error))
+                continue
             given = () if files else _given(work.pod.annotations)
             explanation = study(work, around, find, known=known, given=given, host=host)
             if not files:
@@ -129,6 +135,20 @@ def _explained(pod: str | None, files: Sequence[str], source: Choice, cluster: C
                 )
             explained.append(explanation)
     return explained
+
+
+def _unreadable(one: Object, settings: str, error: MultinetError) -> Explanation:
+    from multinet.cli.explain.explanation import Explanation
+    from multinet.cli.findings import Finding
+
+    return Explanation(
+        pod=str(one),
+        kind=one.kind,
+        where=one.where,
+        settings=settings,
+        networks=(),
+        findings=(Finding.of(error, "", place=False),),
+    )
 
 
 def _live(pod: str, source: Choice, cluster: Cluster) -> Object:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from multinet.cli import workloads
 from multinet.cli.explain import checks
 from multinet.cli.explain.explanation import Explanation, Network, Step
-from multinet.cli.findings import Finding
+from multinet.cli.findings import Finding, Severity
 from multinet.cli.sandbox.manifests import port_mappings
 from multinet.cli.surroundings import Requested, Surroundings, Unknown
 from multinet.cli.workloads import Workload
@@ -100,6 +100,10 @@ def study(
     node's namespace, where this is the node.
     """
     findings = [replace(one, rule="") for one in workloads.misplaced(work)]
+    runs_on = str(work.spec.get("nodeName") or "")
+    if around.on_a_node and runs_on not in ("", around.node):
+        findings.append(_elsewhere(work, around.node, runs_on))
+        around, host = around.of_another_node(), None
     drafts: list[Draft] = []
     if not work.on_host_network:
         drafts = list(_drafts(work, around, find, findings))
@@ -117,6 +121,15 @@ def study(
         settings=around.told,
         networks=tuple(_told(draft, work, around) for draft in drafts),
         findings=tuple(findings),
+    )
+
+
+def _elsewhere(work: Workload, here: str, there: str) -> Finding:
+    return Finding(
+        where="",
+        severity=Severity.NOTE,
+        message=f"it runs on the node {there}, and this is {here}: what only a node knows is not told",
+        remedy=f"ask on {there}",
     )
 
 
@@ -209,7 +222,7 @@ def _attach(drafts: Sequence[Draft], work: Workload, around: Surroundings) -> No
 
 def _allocated(work: Workload, around: Surroundings) -> Callable[[], Mapping[str, Sequence[str] | None]]:
     """Those of a running pod are known on its node; else as many as its containers ask for."""
-    if around.devices is not None and not work.is_template and work.pod.uid:
+    if around.devices is not None and work.pod.uid and work.spec.get("nodeName"):
         known = around.devices
         return lambda: known(work.pod)
     return Requested(work.spec).allocated
@@ -264,7 +277,7 @@ def _told(draft: Draft, work: Workload, around: Surroundings) -> Network:
         return wanted
     return replace(
         wanted,
-        device=attachment.device_id if around.devices and not work.is_template else "",
+        device=attachment.device_id if around.devices and work.pod.uid else "",
         args=attachment.args,
         steps=tuple(_steps(attachment, around, draft.chain)),
         ranges=tuple(checks.ranges(draft.chain, known=around.on_a_node)) if draft.chain else (),
