@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from multinet.cli import main
+from multinet.cli import main, sources
 from tests.daemon.conftest import make_node as make_node
 from tests.daemon.conftest import shim as shim
 from tests.support.netns import Netns
@@ -65,3 +65,13 @@ def write(tmp_path: Path) -> Any:
         return file
 
     return write_
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cluster and no settings of a node are around; relative paths are the test's own."""
+    monkeypatch.setattr(sources, "CONFIG", tmp_path / "no-config.yaml")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)

@@ -15,7 +15,10 @@ from multinet.cli import main
 HEAVY = {"pyroute2", "kubernetes", "jsonschema", "rich", "yaml", "structlog", "multinet.kernel"}
 
 
-@pytest.mark.parametrize("command", [(), ("migrate",), ("sandbox",), ("sandbox", "up"), ("sandbox", "graph")])
+@pytest.mark.parametrize(
+    "command",
+    [(), ("explain",), ("lint",), ("migrate",), ("sandbox",), ("sandbox", "up"), ("sandbox", "graph")],
+)
 def test_help_imports_nothing_that_takes_long(command: tuple[str, ...]) -> None:
     """In a process of its own: this one has everything already."""
     script = (
