@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.support import kubeobjects
-from tests.support.controlplane import ADMIN, ControlPlane
+from tests.support.controlplane import ADMIN, NODE, ControlPlane
 from tests.support.explain import explain, refused
 from tests.support.manifests import BRIDGE, NETWORKS, deployment, manifest, nad, pod
 
@@ -307,4 +307,73 @@ def test_a_pod_of_a_real_cluster_tells_what_it_has_and_what_happened(
         ["2026-01-01T00:00:00Z", "FailedNetworks", "(x3)", "no", "addresses", "left"],
         [],
         ["nothing", "stands", "against", "it,", "as", "far", "as", "it", "is", "known", "here"],
+    ]
+
+
+@pytest.mark.cluster
+@pytest.mark.kernel
+def test_a_running_pods_devices_are_those_that_the_kubelet_gave_it(
+    control_plane: ControlPlane, kube_namespace: str, tmp_path: Path
+):
+    vf = {"cniVersion": "1.0.0", "type": "sriov"}
+    kubeobjects.nad(control_plane, kube_namespace, "vf", vf, resource_name="intel.com/vf")
+    said = {NETWORKS: "vf, vf@vf1"}
+    made = kubeobjects.pod(control_plane, kube_namespace, "cart-0", said)
+    given = {
+        "PodUID": made["metadata"]["uid"],
+        "ContainerName": "main",
+        "ResourceName": "intel.com/vf",
+        "DeviceIDs": {"0": ["0000:03:02.1"]},
+        "AllocResp": "",
+    }
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.write_text(json.dumps({"Data": {"PodDeviceEntries": [given]}, "Checksum": 0}))
+    agent = {
+        "kubeconfig": str(control_plane.kubeconfig(ADMIN)),
+        "nodeName": NODE,
+        "podResourcesSocket": str(tmp_path / "none.sock"),
+        "kubeletCheckpoint": str(checkpoint),
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps({"agent": agent, "delegates": [{**vf, "type": "bridge", "name": "pods"}]}))
+    done = explain(f"{kube_namespace}/cart-0", "--config", config, "-o", "json")
+    (told,) = json.loads(done.stdout)
+    assert [(one["network"], one["device"]) for one in told["networks"]] == [
+        ("pods", ""),
+        (f"{kube_namespace}/vf", "0000:03:02.1"),
+        (f"{kube_namespace}/vf", ""),
+    ]
+    assert [one["message"] for one in told["networks"][2]["problems"]] == [
+        f"no device of the resource 'intel.com/vf' is left for {kube_namespace}/vf"
+    ]
+    assert told["networks"][1]["plugins"][0]["configuration"]["deviceID"] == "0000:03:02.1"
+    assert done.exit_code == 1
+
+
+@pytest.mark.cluster
+def test_elsewhere_the_settings_are_those_of_the_daemonset(control_plane: ControlPlane, kube_namespace: str):
+    place = "/api/v1/namespaces/kube-system/configmaps"
+    content = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "multinet"},
+        "data": {"config.yaml": "namespaceIsolation: true"},
+    }
+    control_plane.ask("POST", place, content)
+    try:
+        asked = pod("infra/net-a")
+        asked["metadata"]["namespace"] = kube_namespace
+        done = explain(
+            "-f", "-", "--kubeconfig", control_plane.kubeconfig(ADMIN), stdin=manifest(nad(BRIDGE), asked)
+        )
+    finally:
+        control_plane.ask("DELETE", f"{place}/multinet")
+    assert done.stdout.splitlines()[:3] == [
+        f"Pod {kube_namespace}/cart-0",
+        "  from      stdin:3",
+        "  settings  the ConfigMap kube-system/multinet",
+    ]
+    assert done.stdout.splitlines()[-2:] == [
+        f"error: the pod {kube_namespace}/cart-0 may not use infra/net-a: namespaceIsolation is on",
+        f"    use a definition of namespace '{kube_namespace}', or of a shared one (globalNamespaces: default)",
     ]
