@@ -40,7 +40,7 @@ class Finding:
             where=where,
             severity=Severity.ERROR,
             message=error.sentence if place else error.message,
-            remedy=error.hint,
+            remedy=error.hint or error.details,
             rule=rule,
         )
 

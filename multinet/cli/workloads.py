@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -104,10 +104,6 @@ def misplaced(one: Workload) -> Iterator[Finding]:
                 message=f"{key} has no effect: hostNetwork is true, and no CNI plugin is called for such a pod",
                 remedy="remove hostNetwork, or the annotation",
             )
-
-
-def all_of(objects: Iterable[Object], namespace: str) -> list[Workload]:
-    return [of(one, namespace) for one in objects if is_one(one)]
 
 
 def _where(one: Workload, *path: str) -> str:

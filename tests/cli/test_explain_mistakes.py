@@ -128,7 +128,10 @@ def test_a_definition_of_another_namespace_is_not_the_one_that_is_named():
         ),
         pytest.param(
             [nad({**BRIDGE, "cniVersion": "2.0.0"}), pod("net-a")],
-            ["error: shop/net-a[bridge]: incompatible CNI versions"],
+            [
+                "error: shop/net-a[bridge]: incompatible CNI versions",
+                '    config is "2.0.0", plugin supports ["0.1.0" "0.2.0" "0.3.0" "0.3.1" "0.4.0" "1.0.0" "1.1.0"]',
+            ],
             id="a version that is not served",
         ),
         pytest.param(

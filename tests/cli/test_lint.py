@@ -38,6 +38,13 @@ def test_what_is_good_has_nothing_said_of_it(folder: Path):
     assert lint(file).stdout == "nothing found\n"
 
 
+def test_our_own_examples_have_nothing_said_of_them():
+    examples = sorted((ROOT / "delegates").glob("*/*/example.yaml"))
+    assert len(examples) > 15
+    for file in examples:
+        assert (file, lint(file).stdout) == (file, "nothing found\n")
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from multinet.cli.explain.explanation import Explanation, Network, Range
-from multinet.cli.findings import told
+from multinet.cli.findings import is_bad, told
 from multinet.cli.output import Cell, Style, Table
 
 
@@ -48,7 +48,7 @@ def _overview(one: Explanation) -> Table:
     table = Table("INTERFACE", "NETWORK", "ASKED FOR BY", "PLUGINS", "")
     for network in one.networks:
         plugins = ", ".join(f"{step.type}+{step.ipam}" if step.ipam else step.type for step in network.steps)
-        state = Cell("fails", Style.BAD) if any(network.findings) else Cell("")
+        state = Cell("fails", Style.BAD) if is_bad(network.findings) else Cell("")
         table.row(network.interface, _name(network), network.source, plugins, state)
     return table
 

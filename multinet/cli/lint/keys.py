@@ -12,8 +12,8 @@ from multinet.errors import nearest
 Known: TypeAlias = "tuple[Mapping[str, Any], Mapping[str, Any]]"
 """A schema's whole document, and the part of it that is about the value."""
 
-NOT_LOOKED_INTO: Final = frozenset({"args", "runtimeConfig", "capabilities", "dns", "prevResult"})
-"""Members that others than the plugin's author fill in, or that ``cni`` reads itself."""
+NOT_LOOKED_INTO: Final = frozenset({"args", "runtimeConfig", "capabilities", "dns", "prevResult", "delegate"})
+"""Members that others than the plugin's author fill in, that ``cni`` reads itself, or that are another plugin's."""
 OF_LISTS: Final = frozenset(
     {
         *("name", "cniVersion", "cniVersions", "plugins"),
