@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from multinet.cli import main
+from tests.cli.settings_of_a_node import NodeFiles, run
 from tests.conftest import ROOT
+from tests.support.netns import Netns
 
 SECTION = (
     (ROOT / "README.md")
@@ -18,6 +23,7 @@ SECTION = (
     .split("\n### The agent\n", 1)[0]
 )
 COMMANDS = re.findall(r"^    multinet (.*)$", SECTION, re.MULTILINE)
+JSON_TABLE = SECTION.split("| command | JSON: a list of |", 1)[1]
 SYMPTOMS = re.findall(r"^\| `([^`]+)`[^|]*\| .+ \| .+ \|$", SECTION, re.MULTILINE)
 
 
@@ -38,3 +44,28 @@ def test_the_messages_that_are_told_by_symptom_are_in_the_code() -> None:
     assert len(COMMANDS) > 5
     assert len(SYMPTOMS) > 20
     assert [words for words in SYMPTOMS if words not in code] == []
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("command", ["doctor", "ls", "ls networks", "show shop/web-0", "ipam"])
+def test_the_keys_that_programs_read_are_all_told_and_no_others(
+    command: str, tmp_path: Path, pod: Netns
+) -> None:
+    pod.ip("link", "set", "lo", "up")
+    pod.ip("route", "add", "192.0.2.0/24", "dev", "lo")
+    node = NodeFiles(folder=tmp_path)
+    node.write()
+    node.record("shop/web-0", "container-1", pod.path, mac="02:00:00:00:00:01")
+    node.give("pods", "10.244.0.2", "container-1\r\neth0")
+    name = command.partition(" shop")[0]
+    (row,) = re.findall(rf"^\| `{name}`[^|]*\| (.+) \|$", JSON_TABLE, re.MULTILINE)
+    said = run(*command.split(), "-o", "json", "--config", str(node.config), fails=None).stdout
+
+    assert set(re.findall(r"`(\w+)`", row)) - {"ls"} == keys(json.loads(said))
+
+
+def keys(document: Any) -> set[str]:
+    """At any depth."""
+    if isinstance(document, dict):
+        return set(document) | {key for value in document.values() for key in keys(value)}
+    return {key for value in document for key in keys(value)} if isinstance(document, list) else set()
