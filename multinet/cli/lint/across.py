@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 from multinet.cli import workloads
 from multinet.cli.explain.study import study
@@ -75,27 +74,71 @@ def cni_names(subjects: Sequence[Subject]) -> Iterator[Finding]:
             )
 
 
+class Span(NamedTuple):
+    """A stretch of addresses, and whose it is. It sorts by its first address."""
+
+    version: int
+    first: int
+    last: int
+    place: int
+    """The definition's, among all."""
+    plugin: int
+    """Its place in the definition's list."""
+    stretch: Stretch
+    pool: Pool
+
+
 def overlaps(subjects: Sequence[Subject]) -> Iterator[Finding]:
-    """Where both keep their addresses under one name in one folder, each knows what the other has given."""
-    pools = [(one, index, pool) for one in subjects for index, pool in one.pools()]
-    for (first, _, mine), (second, index, theirs) in combinations(pools, 2):
-        if first is second or (mine.place, mine.network) == (theirs.place, theirs.network):
-            continue
-        for left, right in _common(mine, theirs):
-            yield second.say(
-                "overlapping-ranges",
-                Severity.WARNING,
-                (*second.base(index), "ipam"),
-                f"its addresses {right} overlap with {left} of {first.name}: both may give out the same",
-                "keep the ranges apart, or give both definitions one CNI name, if they are one network",
-            )
+    """Where both keep their addresses under one name in one folder, each knows what the other has given. Of each
+    stretch only the first definition that it overlaps with is told.
+    """
+    for group in _touching(_spans(subjects)):
+        ordered = sorted(group, key=lambda span: span.place)
+        for number, mine in enumerate(ordered):
+            other = next((one for one in ordered[:number] if _collide(one, mine)), None)
+            if other is not None:
+                yield subjects[mine.place].say(
+                    "overlapping-ranges",
+                    Severity.WARNING,
+                    (*subjects[mine.place].base(mine.plugin), "ipam"),
+                    f"its addresses {mine.stretch} overlap with {other.stretch} of {subjects[other.place].name}: "
+                    "both may give out the same",
+                    "keep the ranges apart, or give both definitions one CNI name, if they are one network",
+                )
 
 
-def _common(mine: Pool, theirs: Pool) -> Iterator[tuple[Stretch, Stretch]]:
-    for left in mine.stretches:
-        for right in theirs.stretches:
-            if left.first in right or right.first in left:
-                yield left, right
+def _spans(subjects: Sequence[Subject]) -> list[Span]:
+    return sorted(
+        (
+            Span(one.first.version, int(one.first), int(one.last), place, index, one, pool)
+            for place, subject in enumerate(subjects)
+            for index, pool in subject.pools
+            for one in pool.stretches
+        ),
+        key=lambda span: span[:3],
+    )
+
+
+def _touching(spans: Sequence[Span]) -> Iterator[list[Span]]:
+    """Groups outside of which nothing overlaps: a cluster may have thousands of definitions."""
+    group: list[Span] = []
+    reach = -1
+    for span in spans:
+        if group and (span.version != group[0].version or span.first > reach):
+            yield group
+            group, reach = [], -1
+        group.append(span)
+        reach = max(reach, span.last)
+    if group:
+        yield group
+
+
+def _collide(one: Span, other: Span) -> bool:
+    if one.place == other.place:
+        return False
+    if (one.pool.place, one.pool.network) == (other.pool.place, other.pool.network):
+        return False
+    return one.first <= other.last and other.first <= one.last
 
 
 def pod(

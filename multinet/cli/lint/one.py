@@ -143,12 +143,12 @@ def _read(
     if subject.definition.resource_name:
         conf = _with_device(conf)
     try:
-        subject.read.append(prepare(around.find_delegate, conf, Args.parse("")))
+        subject.read[index] = prepare(around.find_delegate, conf, Args.parse(""))
     except IncompatibleVersion as error:
         yield subject.refuse("cni-version", ("cniVersion",), error)
     except MultinetError as error:
         try:
-            subject.read.append(prepare(around.find_delegate, _with_device(conf), Args.parse("")))
+            subject.read[index] = prepare(around.find_delegate, _with_device(conf), Args.parse(""))
         except MultinetError:
             rule = "configuration" if conf.type in installed() else "plugin"
             yield subject.refuse(rule, base, error)
@@ -232,7 +232,7 @@ def _ranges(ipam: Mapping[str, Any]) -> Iterator[tuple[Steps, Mapping[str, Any]]
 
 
 def _room(subject: Subject, *, known: bool) -> Iterator[Finding]:
-    for index, pool in subject.pools():
+    for index, pool in subject.pools:
         for stretch in pool.stretches:
             steps = (*subject.base(index), "ipam")
             if stretch.size == 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -25,8 +26,8 @@ class Subject:
     conflist: NetConfList | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The configuration as it stands."""
-    read: list[Plugin] = field(default_factory=list)
-    """The plugins that could be read."""
+    read: dict[int, Plugin] = field(default_factory=dict)
+    """The plugins that could be read, by their place in the list."""
     is_wrong: bool = False
     """Has something been found that no pod could start with?"""
 
@@ -42,16 +43,17 @@ class Subject:
         """Where in the text the plugin is: a list has them below ``plugins``."""
         return ("plugins", index) if "plugins" in jsonkeys.fold(self.raw, ("plugins",)) else ()
 
-    def pools(self) -> Iterator[tuple[int, Pool]]:
+    @cached_property
+    def pools(self) -> list[tuple[int, Pool]]:
         """What its IPAM plugins give out, with the place of the plugin in the list."""
-        for index, plugin in enumerate(self.read):
+        found = []
+        for index, plugin in self.read.items():
             if plugin.ipam is not None:
-                try:
+                with suppress(MultinetError):  # what can't be read here is not known here
                     pool = plugin.ipam.delegate.pool(plugin.ipam.parsed, plugin.conf.name)
-                except MultinetError:
-                    continue  # what can't be read here is not known here
-                if pool is not None:
-                    yield index, pool
+                    if pool is not None:
+                        found.append((index, pool))
+        return found
 
     def say(self, rule: str, severity: Severity, steps: Steps, message: str, remedy: str = "") -> Finding:
         self.is_wrong |= severity is Severity.ERROR
