@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from multinet.cli.node.journal import Journal
 from multinet.cli.node.namespaces import Seen
 from multinet.config import Settings
 from multinet.daemon import conflist, leaving
+from multinet.delegate.host_link_users import Ledger, User, Users
 from multinet.errors import NotFound
+from multinet.kernel.namespace import Namespace
 from tests.cli.settings_of_a_node import NodeFiles
 from tests.support.netns import Netns
 
@@ -308,6 +312,37 @@ def test_what_is_left_of_pods_that_ended_is_told(node: NodeFiles, pod: Netns) ->
             restart(),
         )
     ]
+
+
+@pytest.mark.kernel
+def test_a_link_that_was_made_for_pods_and_that_nobody_uses_is_told(node: NodeFiles) -> None:
+    mark = 0x20000001
+    there = patient(node)
+    subprocess.run(["ip", "link", "add", "made", "group", str(mark), "type", "bridge"], check=True)
+    try:
+        nobody = told(leftovers.links_on_demand(there))
+        ledger = Ledger(there.settings.host_links_dir)
+        user = User(container="container-1", ifname="net1", network="lan", netns="/run/netns/gone")
+        with ledger.lock(), Namespace.current() as host:
+            ledger.write(host, "made", Users(mark=mark, users=(user,)))
+        ended = told(leftovers.links_on_demand(there))
+        with Namespace.current() as host:
+            ledger.write(host, "made", Users(mark=mark, users=(replace(user, netns="/proc/self/ns/net"),)))
+        used = told(leftovers.links_on_demand(there))
+    finally:
+        subprocess.run(["ip", "link", "delete", "made"], check=True)
+
+    assert nobody == [
+        ("warning", "the link made was made for pods, and nobody uses it", "ip link delete made")
+    ]
+    assert ended == [
+        (
+            "warning",
+            "the pods that use the link made are gone; the agent removes it, every 300 s",
+            restart(),
+        )
+    ]
+    assert used == []
 
 
 def test_leaked_addresses_and_full_ranges_are_told(node: NodeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
