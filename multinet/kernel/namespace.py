@@ -63,9 +63,15 @@ _kept = threading.local()
 @contextmanager
 def at_home() -> Iterator[None]:
     """While inside, the calling thread is moved by nobody but ``Namespace.visit``, which then need not ask each
-    time where it is: the walk through /proc to that is half of what a visit costs.
+    time where it is: the walk through /proc to that is half of what a visit costs. Without a free file descriptor it
+    asks each time, as everywhere else.
     """
-    _kept.home = home = _Home.open()
+    try:
+        home = _Home.open()
+    except OSError:
+        yield
+        return
+    _kept.home = home
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -62,3 +63,15 @@ def test_it_is_the_thread_s_own_and_its_file_is_closed_at_the_end(elsewhere: Nam
         thread.join()
     assert seen == [False]
     assert open_files() == before
+
+
+def test_without_a_free_file_it_is_asked_each_time(elsewhere: Namespace, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.os, "open", full)
+        entered = at_home()
+        entered.__enter__()
+    assert elsewhere.visit(where) == elsewhere.identity
+    entered.__exit__(None, None, None)
