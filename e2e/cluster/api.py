@@ -172,12 +172,19 @@ class Api:
 
     def delete(self, path: str, *, grace: int | None = None) -> None:
         """Fine when it is not there."""
-        options = {} if grace is None else {"gracePeriodSeconds": grace}
+        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
         try:
             self.ask("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", **options})
         except Refused as refused:
             if refused.status != 404:
                 raise
+
+    def remove(self, *objects: Mapping[str, Any]) -> None:
+        """What was applied, the last first, with all that is theirs."""
+        for one in reversed(objects):
+            self.delete(place(one))
 
     # --- pods ---
 

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +22,9 @@ from e2e.cluster.api import Api
 from e2e.cluster.driver import run
 from e2e.cluster.kubelet import MANIFESTS, PROGRAMS, Network, Node
 from e2e.cluster.machine import Machine
-from e2e.cluster.sweeper import Sweeper
-from tests.support import tree
+from e2e.cluster.sweeper import KEPT, LOGS, Sweeper
 from tests.support.controlplane import ADMIN, ControlPlane
 from tests.support.wait import until
-
-LOGS: Final = tree.ROOT / ".cache" / "e2e" / "logs"
-"""Of the last run: all that it leaves."""
 
 BRIDGE: Final = "nodes"
 API_SERVER: Final = "10.96.0.1"
@@ -88,7 +84,6 @@ class Local:
         for program in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"):
             if not (PROGRAMS / program).exists():
                 raise FileNotFoundError(f"{PROGRAMS / program} is not there: run `make e2e`")
-        shutil.rmtree(LOGS, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix="multinet-e2e-", dir="/var/tmp"))
         cgroups = {name: f"multinet-e2e-{os.getpid()}-{name}" for name in NAMES}
         self._open.enter_context(Sweeper(folder, [*cgroups.values()]))
@@ -100,14 +95,16 @@ class Local:
             users={f"system:node:{name}": ("system:nodes",) for name in NAMES},
             flags=API_FLAGS,
         )
-        self._open.callback(self._keep_logs, folder / "plane")
+        self._logs = folder / LOGS
+        self._logs.mkdir()
+        self._open.callback(self._keep_logs)
         self._open.enter_context(self._plane)
         self._api = Api(self._plane.kubeconfig(ADMIN))
         self._open.callback(self._api.close)
         self._open.callback(self._end_controllers)
         self._start_controllers()
         for number, name in enumerate(NAMES, 1):
-            machine = Machine(name=name, folder=folder / name, cgroup=cgroups[name], logs=LOGS / name)
+            machine = Machine(name=name, folder=folder / name, cgroup=cgroups[name], logs=self._logs / name)
             node = Node(
                 machine=machine,
                 network=network(number),
@@ -118,7 +115,9 @@ class Local:
             self._open.callback(machine.stop)
             node.write_files()
             self._start_node(node)
-        until(self._all_known, seconds=START_SECONDS, what=f"the nodes to be known; they log to {LOGS}")
+        until(
+            self._all_known, seconds=START_SECONDS, what=f"the nodes to be known; {KEPT} will have the logs"
+        )
 
     def stop(self) -> None:
         self._open.close()
@@ -180,8 +179,7 @@ class Local:
         self._begin("kube-scheduler", *common, "--secure-port=0")
 
     def _begin(self, name: str, *flags: str) -> None:
-        LOGS.mkdir(parents=True, exist_ok=True)
-        with (LOGS / f"{name}.log").open("ab") as log:
+        with (self._logs / f"{name}.log").open("ab") as log:
             self._controllers.append(
                 subprocess.Popen(
                     ["setpriv", "--pdeathsig", "KILL", str(PROGRAMS / name), *flags],
@@ -220,11 +218,11 @@ class Local:
         found = {node["metadata"]["name"] for node in self._api.items("/api/v1/nodes")}
         return found >= set(NAMES)
 
-    def _keep_logs(self, folder: Path) -> None:
-        LOGS.mkdir(parents=True, exist_ok=True)
-        for file in folder.glob("*.log"):
-            if file.name != "audit.log":
-                shutil.copy2(file, LOGS)
+    def _keep_logs(self) -> None:
+        """Those of etcd and the API server."""
+        for name in ("etcd", "kube-apiserver"):
+            with suppress(FileNotFoundError):
+                shutil.copy2(self._plane.folder / f"{name}.log", self._logs)
 
     # --- what scenarios do with it ---
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from tests.support.wait import until
 
 KUSTOMIZE: Final = tree.ROOT / ".cache" / "cluster" / "kustomize"
 CRD: Final = tree.ROOT / "crds" / "network-attachment-definition.yaml"
-BASE: Final = tree.ROOT / "deploy" / "manifests"
+DEPLOYED: Final = tree.ROOT / "deploy" / "overlays" / "containerd"
+UNINSTALL: Final = tree.ROOT / "deploy" / "uninstall"
 
 NAMESPACE: Final = "kube-system"
 NAME: Final = "multinet"
@@ -30,6 +31,8 @@ PROCESS: Final = "python3 -m multinet.daemon --config"
 TAKEN_OVER: Final = '"settings taken over"'
 """What the agent logs."""
 
+PLACES: Final = ("/etc/cni/net.d", "/opt/cni/bin")
+
 READY_SECONDS = 120.0
 SETTINGS_SECONDS = 120.0
 """For the kubelet to write the ConfigMap into the agent's container."""
@@ -37,12 +40,14 @@ SETTINGS_SECONDS = 120.0
 
 class Multinet:
     def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+        self.driver = driver
+        self.files_before: Mapping[str, Sequence[str]] = {}
 
     def install(self, image: Path) -> None:
         """Return when every node takes pods and multinet serves them."""
-        self._driver.load(image)
-        self._driver.api.apply(*yaml.safe_load_all(CRD.read_text()))
+        self.files_before = {node: self.files(node) for node in self.driver.nodes}
+        self.driver.load(image)
+        self.driver.api.apply(*yaml.safe_load_all(CRD.read_text()))
         path = path_of(
             "apiextensions.k8s.io/v1",
             "CustomResourceDefinition",
@@ -51,13 +56,46 @@ class Multinet:
         until(
             lambda: any(
                 one["type"] == "Established" and one["status"] == "True"
-                for one in self._driver.api.ask("GET", path).get("status", {}).get("conditions") or []
+                for one in self.driver.api.ask("GET", path).get("status", {}).get("conditions") or []
             ),
             seconds=READY_SECONDS,
             what="the kind NetworkAttachmentDefinition to be served",
         )
-        self._driver.api.apply(*manifests(BASE))
+        self.apply()
         self.wait_ready()
+
+    def apply(self, *, image: str = "") -> None:
+        """The manifests, all pods of them with that image. What that changes is not waited for."""
+        objects = manifests(DEPLOYED)
+        (agents,) = (one for one in objects if one["kind"] == "DaemonSet")
+        spec = agents["spec"]["template"]["spec"]
+        for container in (*spec["initContainers"], *spec["containers"]):
+            container["image"] = image or container["image"]
+        self.driver.api.apply(*objects)
+
+    def remove(self) -> None:
+        """What was applied. Return when no agent is left; the kind and its definitions stay."""
+        self.driver.api.remove(*manifests(DEPLOYED))
+        until(
+            lambda: not self.driver.api.items(PODS, labelSelector=SELECTOR),
+            seconds=READY_SECONDS,
+            what="the agents to be gone",
+        )
+
+    def files(self, node: str) -> Sequence[str]:
+        """What the runtime reads and executes there, each with its digest."""
+        find = f"find {' '.join(PLACES)} -type f -exec sha256sum {{}} + -o -type l -print"
+        return sorted(self.driver.shell(node, "sh", "-c", find).stdout.splitlines())
+
+    def rolled_out(self) -> bool:
+        """Is what was applied last on every node, and ready?"""
+        agents = self.driver.api.ask("GET", path_of("apps/v1", "DaemonSet", NAME, NAMESPACE))
+        status, wanted = agents["status"], agents["status"]["desiredNumberScheduled"]
+        return (
+            status.get("observedGeneration") == agents["metadata"]["generation"]
+            and status.get("updatedNumberScheduled") == wanted
+            and status.get("numberReady") == wanted
+        )
 
     def wait_ready(self) -> None:
         until(self._all_ready, seconds=READY_SECONDS, what="the agent of every node to be ready")
@@ -66,15 +104,15 @@ class Multinet:
         serving = {pod["spec"]["nodeName"] for pod in self._agents() if ready(pod)}
         tainted = {
             node["metadata"]["name"]
-            for node in self._driver.api.items("/api/v1/nodes")
+            for node in self.driver.api.items("/api/v1/nodes")
             if node["spec"].get("taints")
         }
-        return serving >= set(self._driver.nodes) and not tainted & set(self._driver.nodes)
+        return serving >= set(self.driver.nodes) and not tainted & set(self.driver.nodes)
 
     def _agents(self) -> list[dict[str, Any]]:
         return [
             pod
-            for pod in self._driver.api.items(PODS, labelSelector=SELECTOR)
+            for pod in self.driver.api.items(PODS, labelSelector=SELECTOR)
             if "deletionTimestamp" not in pod["metadata"]
         ]
 
@@ -84,25 +122,30 @@ class Multinet:
         return found
 
     def logs(self, node: str) -> str:
-        return self._driver.api.logs(NAMESPACE, self.agent(node)["metadata"]["name"], "agent")
+        return self.driver.api.logs(NAMESPACE, self.agent(node)["metadata"]["name"], "agent")
+
+    def probe(self, node: str, which: str) -> tuple[int, str]:
+        """What the kubelet's probe ends with, and what it says."""
+        argv = ("python3", "-m", "multinet.daemon.probe", which)
+        return self.driver.api.exec(NAMESPACE, self.agent(node)["metadata"]["name"], *argv, container="agent")
 
     def restarts(self, node: str) -> int:
         return int(self.agent(node)["status"]["containerStatuses"][0]["restartCount"])
 
     def kill(self, node: str) -> None:
         """The process, with SIGKILL; the kubelet starts it again."""
-        self._driver.shell(node, "pkill", "-KILL", "-f", PROCESS)
+        self.driver.shell(node, "pkill", "-KILL", "-f", PROCESS)
 
     def settings(self, settings: Mapping[str, Any]) -> None:
         """Into the ConfigMap, over those of the manifests. Return when every node's agent has read them."""
-        (shipped,) = (one for one in manifests(BASE) if one["kind"] == "ConfigMap")
+        (shipped,) = (one for one in manifests(DEPLOYED) if one["kind"] == "ConfigMap")
         text = yaml.safe_dump({**yaml.safe_load(shipped["data"]["config.yaml"]), **settings})
-        self._driver.api.apply({**shipped, "data": {"config.yaml": text}})
-        before = {node: self.logs(node).count(TAKEN_OVER) for node in self._driver.nodes}
+        self.driver.api.apply({**shipped, "data": {"config.yaml": text}})
+        before = {node: self.logs(node).count(TAKEN_OVER) for node in self.driver.nodes}
         for node, times in before.items():
             path = f"{PODS}/{self.agent(node)['metadata']['name']}"
             # The kubelet looks at once at a pod that has changed.
-            self._driver.api.patch(path, {"metadata": {"annotations": {"e2e/settings": str(time.time_ns())}}})
+            self.driver.api.patch(path, {"metadata": {"annotations": {"e2e/settings": str(time.time_ns())}}})
             until(
                 lambda node=node, times=times: self.logs(node).count(TAKEN_OVER) > times,
                 seconds=SETTINGS_SECONDS,

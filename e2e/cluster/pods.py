@@ -138,6 +138,12 @@ class Space:
         path = f"/api/v1/namespaces/{self.name}/events"
         return [event["message"] for event in self.driver.api.items(path, fieldSelector=selector)]
 
+    def failures(self, name: str) -> int:
+        """How often its sandbox could not be made."""
+        selector = f"involvedObject.name={name},reason=FailedCreatePodSandBox"
+        events = self.driver.api.items(f"/api/v1/namespaces/{self.name}/events", fieldSelector=selector)
+        return sum(event.get("count") or 1 for event in events)
+
     def delete(self, *names: str, grace: int | None = None) -> None:
         """And wait until they are gone."""
         for name in names:

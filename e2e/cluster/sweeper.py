@@ -1,4 +1,5 @@
 """Remove what a cluster leaves when it ends, however it ends: run beside it, and told by the end of its own input.
+Only its logs are kept, those of the last run.
 
     python -m e2e.cluster.sweeper FOLDER CGROUP...
 
@@ -13,11 +14,15 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from e2e.cluster.machine import hierarchies
 from tests.support import tree
 from tests.support.wait import until
+
+LOGS: Final = "logs"
+"""In the folder of a run; afterwards they are where ``KEPT`` says."""
+KEPT: Final = tree.ROOT / ".cache" / "e2e" / "logs"
 
 SECONDS = 60.0
 """For the processes in a control group to end: all have been killed by then."""
@@ -65,6 +70,9 @@ def main(folder: Path, cgroups: list[str]) -> None:
         until(
             lambda name=cgroup: removed(name), seconds=SECONDS, what=f"the control group {cgroup} to be empty"
         )
+    if (folder / LOGS).exists():
+        shutil.rmtree(KEPT, ignore_errors=True)
+        shutil.copytree(folder / LOGS, KEPT, dirs_exist_ok=True)
     shutil.rmtree(folder)
 
 

@@ -1,6 +1,6 @@
 """What a scenario is given.
 
-driver   the cluster that `--driver` names, with multinet installed; one for the whole run
+driver   the cluster that `--driver` names; one for the whole run
 multinet what is installed there
 space    a namespace of it for this test alone. When the test is over its pods are deleted, and then the nodes must
          hold what they held before: addresses, links, network namespaces, the agent's records
@@ -41,9 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+def image() -> Path:
+    """Of what is in this checkout. It is made before a run leaves the machine's network, which it may need."""
+    return assemble()
+
+
+@pytest.fixture(scope="session")
+def driver(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, image: Path
+) -> Iterator[Driver]:
     name = request.config.getoption("--driver")
-    image = assemble()
     if name == "local":
         world.enter()
         before = world.Traces.now()
@@ -51,7 +58,6 @@ def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     made.start()
     try:
         made.load(busybox(tmp_path_factory.mktemp("images") / "busybox.tar"))
-        Multinet(made).install(image)
         yield made
     finally:
         made.stop()
@@ -63,12 +69,14 @@ def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def multinet(driver: Driver) -> Multinet:
-    return Multinet(driver)
+def multinet(image: Path, driver: Driver) -> Multinet:
+    made = Multinet(driver)
+    made.install(image)
+    return made
 
 
 @pytest.fixture
-def make_space(driver: Driver) -> Iterator[Callable[[], Space]]:
+def make_space(driver: Driver, multinet: Multinet) -> Iterator[Callable[[], Space]]:
     before = Holdings.all(driver)
     with ExitStack() as spaces:
 

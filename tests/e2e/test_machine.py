@@ -28,7 +28,7 @@ from e2e.cluster.sweeper import Sweeper
 
 folder, cgroup = Path(sys.argv[1]), sys.argv[2]
 with Sweeper(folder, [cgroup]):
-    machine = Machine(name="node-x", folder=folder / "node-x", cgroup=cgroup, logs=folder / "logs")
+    machine = Machine(name="node-x", folder=folder / "node-x", cgroup=cgroup, logs=folder / "said")
     machine.start()
     sleep = "echo $$ > /sys/fs/cgroup/$1/cgroup.procs; exec sleep 3600"
     machine.begin("sleeper", "bash", "-c", sleep, "bash", sys.argv[3])
@@ -50,7 +50,7 @@ def folder() -> Iterator[Path]:
 def machine(folder: Path) -> Iterator[Machine]:
     cgroup = f"multinet-e2e-{os.getpid()}-x"
     with Sweeper(folder, [cgroup]):
-        made = Machine(name="node-x", folder=folder / "node-x", cgroup=cgroup, logs=folder / "logs")
+        made = Machine(name="node-x", folder=folder / "node-x", cgroup=cgroup, logs=folder / "said")
         made.start()
         yield made
         made.stop()
