@@ -80,7 +80,7 @@ def test_nothing_of_the_node_is_mounted_that_is_not_needed(rendered: list[Object
     places = {volume["hostPath"]["path"] for volume in pod_spec(rendered)["volumes"] if "hostPath" in volume}
     whole = {"/", "/etc", "/opt", "/proc", "/run", "/sys", "/usr", "/var", "/var/lib", "/var/lib/kubelet"}
     assert places & whole == set()
-    assert len(places) == 12
+    assert len(places) == 13
 
 
 def test_every_volume_is_mounted_and_at_the_place_that_it_has_on_the_node(rendered: list[Object]):
