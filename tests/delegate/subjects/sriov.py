@@ -12,8 +12,8 @@ SUBJECT = Subject(
         "mac": "02:00:00:00:00:07",
         "trust": "on",
         "dataDir": "FOLDER/sriov",
-        # No IPv6: an emulated card that is slow brings a link what it has sent itself before it was down for its MAC, and
-        # the kernel takes its own address for somebody else's.
+        # No IPv6: a slow emulated card brings a link what it has sent itself before it was down for its MAC, and the
+        # kernel takes its own address for somebody else's.
         "ipam": {"type": "host-local", "dataDir": "FOLDER/ipam", "ranges": [[{"subnet": "10.1.2.0/24"}]]},
     },
     needs="qemu",
