@@ -62,6 +62,8 @@ disabled_plugins = [
 class Network:
     """The cluster's own, as this node has it."""
 
+    mac: str
+    """Of the node's link to the others."""
     address: str
     address6: str
     pods: str

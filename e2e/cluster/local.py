@@ -46,6 +46,7 @@ API_FLAGS: Final = (
 
 def network(number: int) -> Network:
     return Network(
+        mac=f"02:00:00:00:77:{10 + number:02x}",
         address=f"192.168.77.{10 + number}",
         address6=f"fd77::{10 + number}",
         pods=f"10.244.{number}.0/24",
@@ -140,9 +141,9 @@ class Local:
         node.machine.start()
         end = f"to-{node.name}"
         run(["ip", "link", "delete", end], check=False)  # the kernel is slow to remove it with its namespace
-        run(
-            f"ip link add {end} type veth peer name {UPLINK} netns {node.machine.pid}".split(),
-        )
+        # A machine has the same card after a reboot; the others would send to the old one for a while.
+        peer = f"name {UPLINK} address {node.network.mac} netns {node.machine.pid}"
+        run(f"ip link add {end} type veth peer {peer}".split())
         self._open.callback(run, ["ip", "link", "delete", end], check=False)
         run(["ip", "link", "set", end, "up", "master", BRIDGE])
         lines = [
