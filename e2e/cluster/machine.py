@@ -104,6 +104,7 @@ class Machine:
             self.place(place).mkdir(parents=True, exist_ok=True)
         started = self.disk / "started"
         started.unlink(missing_ok=True)
+        until(lambda: removed(self.cgroup), seconds=START_SECONDS, what="what ran before to have ended")
         for hierarchy in hierarchies():
             (hierarchy / self.cgroup).mkdir(exist_ok=True)
         self._first = self._begin(
@@ -180,3 +181,17 @@ def hierarchies() -> Sequence[Path]:
         for folder in CGROUPS.iterdir()
         if (folder / "cgroup.procs").exists() and not folder.is_symlink()
     ]
+
+
+def removed(cgroup: str) -> bool:
+    """In every hierarchy, with what is below. False while a process is in one of them."""
+    done = True
+    for hierarchy in hierarchies():
+        for folder in sorted((hierarchy / cgroup).glob("**/"), reverse=True):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                done = False
+    return done

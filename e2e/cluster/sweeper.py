@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from e2e.cluster.machine import hierarchies
+from e2e.cluster.machine import removed
 from tests.support import tree
 from tests.support.wait import until
 
@@ -48,20 +48,6 @@ class Sweeper:
         self._process.stdin.close()
         status = self._process.wait(SECONDS + 10)
         assert status == 0, f"the sweeper ended with status {status}"
-
-
-def removed(cgroup: str) -> bool:
-    """In every hierarchy, with what is below. False while a process is in one of them."""
-    done = True
-    for hierarchy in hierarchies():
-        for folder in sorted((hierarchy / cgroup).glob("**/"), reverse=True):
-            try:
-                folder.rmdir()
-            except FileNotFoundError:
-                continue
-            except OSError:
-                done = False
-    return done
 
 
 def main(folder: Path, cgroups: list[str]) -> None:
