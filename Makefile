@@ -181,6 +181,10 @@ root:
 test: root setup ## Run every test that this machine's kernel can run (as root)
 	@$(PYTEST) -n auto --maxprocesses 4
 
+.PHONY: test-long
+test-long: root setup ## Run the tests that take longer than everybody can wait for each time (as root)
+	@$(PYTEST) -n auto --maxprocesses 4 -m "long and not uml and not qemu"
+
 .PHONY: test-kernels
 test-kernels: root setup qemu ## Run the tests that need other kernels: in User-Mode Linux, and in qemu (as root)
 	@failed=0; \

@@ -118,6 +118,7 @@ def test_an_add_whose_agent_is_killed_is_answered_by_the_next_one(mortal: Mortal
         assert mortal.left() - measure == set(), f"killed before step {moment} of {steps}"
 
 
+@pytest.mark.long
 def test_an_add_whose_agent_and_shim_are_killed_is_cleared_by_del(mortal: Mortal):
     node, one = mortal.node, mortal.one
     steps = mortal.steps_of("ADD")
@@ -133,6 +134,7 @@ def test_an_add_whose_agent_and_shim_are_killed_is_cleared_by_del(mortal: Mortal
         assert mortal.left() - measure == set(), f"killed before step {moment} of {steps}"
 
 
+@pytest.mark.long
 def test_a_del_whose_agent_is_killed_is_answered_by_the_next_one(mortal: Mortal):
     node, one = mortal.node, mortal.one
     mortal.steps_of("ADD")

@@ -40,6 +40,7 @@ class Held:
     """On disk: the journal and its locks, addresses, device-info files."""
 
 
+@pytest.mark.long
 def test_a_thousand_pods_leave_no_more_than_a_hundred(
     make_node: MakeNode, control_plane: ControlPlane, kube_namespace: str
 ):

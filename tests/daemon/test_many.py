@@ -35,7 +35,7 @@ def node(make_node: MakeNode, control_plane: ControlPlane, kube_namespace: str) 
     return node.start()
 
 
-@pytest.mark.parametrize("count", [16, 64, 250])
+@pytest.mark.parametrize("count", [16, 64, pytest.param(250, marks=pytest.mark.long)])
 def test_every_pod_of_a_crowd_gets_its_networks_and_leaves_nothing(
     node: AgentNode, control_plane: ControlPlane, kube_namespace: str, count: int
 ):

@@ -88,6 +88,7 @@ def test_del_killed_at_every_step_leaves_nothing_after_another_del(
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 @every_scenario
 def test_after_a_kill_the_namespace_may_be_gone_too(
     scenario: Scenario, fresh: Callable[[Scenario], World]

@@ -64,7 +64,9 @@ def unpack(archive: Path, into: Path) -> Path:
             blob = tar.extractfile(name)
             assert blob is not None
             with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob.read()))) as layer:
-                layer.extractall(into, filter="fully_trusted")
+                if hasattr(tarfile, "fully_trusted_filter"):  # not in Debian 12's Python
+                    layer.extraction_filter = staticmethod(tarfile.fully_trusted_filter)
+                layer.extractall(into)
     return into
 
 

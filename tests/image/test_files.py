@@ -246,6 +246,7 @@ def test_the_same_sources_make_the_same_bytes(tmp_path: Path):
     assert made[0].blob == made[1].blob
 
 
+@pytest.mark.long
 def test_the_other_machines_image_starts_under_an_emulator(make_image: MakeImage, tmp_path: Path):
     other, emulator = {"x86_64": ("arm64", "aarch64"), "aarch64": ("amd64", "x86_64")}[platform.machine()]
     files = unpack(make_image(other), tmp_path)

@@ -235,13 +235,6 @@ CASES: tuple[Case, ...] = (
         steps=(add(args="IP=10.1.2.9"), check(), delete()),
         fails=(1, 2),
     ),
-    row(
-        "asked-several-in-a-set",
-        SUBNET4,
-        steps=(add(args="IP=10.1.2.9"), delete()),
-        args={"cni": {"ips": ["10.1.2.8"]}},
-        fails=(1,),
-    ),
     row("start-is-broadcast", {"subnet": "10.1.2.0/29", "rangeStart": "10.1.2.7"}, steps=(add(),)),
     row("route-without-destination", SUBNET4, ipam_routes=[{"gw": "10.1.2.7"}], steps=(add(),)),
     row(
