@@ -31,9 +31,13 @@ PROCESS: Final = "python3 -m multinet.daemon --config"
 TAKEN_OVER: Final = '"settings taken over"'
 """What the agent logs."""
 
+UNINSTALL_JOB: Final = path_of("batch/v1", "Job", "multinet-uninstall", NAMESPACE)
+
 PLACES: Final = ("/etc/cni/net.d", "/opt/cni/bin")
 
 READY_SECONDS = 120.0
+LEFT_SECONDS = 240.0
+"""For the nodes to be left, and to be served again: both go through the kubelet's and a DaemonSet's own pace."""
 SETTINGS_SECONDS = 120.0
 """For the kubelet to write the ConfigMap into the agent's container."""
 
@@ -82,6 +86,26 @@ class Multinet:
             what="the agents to be gone",
         )
 
+    def leave(self) -> None:
+        """As the documentation says it is uninstalled; no pod may have a network of ours. Nothing of it is left."""
+        objects = manifests(UNINSTALL)
+        api = self.driver.api
+        api.apply(*objects)
+        until(
+            lambda: api.ask("GET", UNINSTALL_JOB)["status"].get("succeeded"),
+            seconds=LEFT_SECONDS,
+            what="the nodes to be left",
+        )
+        self.remove()
+        api.remove(*objects)
+        until(lambda: api.get(UNINSTALL_JOB) is None, seconds=LEFT_SECONDS, what="the Job to be gone")
+
+    def come_back(self) -> None:
+        """Where it was left. Return when every node is served again."""
+        self.apply()
+        until(self.rolled_out, seconds=LEFT_SECONDS, what="multinet to be back")
+        self.wait_ready()
+
     def files(self, node: str) -> Sequence[str]:
         """What the runtime reads and executes there, each with its digest."""
         find = f"find {' '.join(PLACES)} -type f -exec sha256sum {{}} + -o -type l -print"
@@ -120,6 +144,14 @@ class Multinet:
         """Its pod on that node."""
         (found,) = (pod for pod in self._agents() if pod["spec"].get("nodeName") == node)
         return found
+
+    def running(self, node: str) -> bool:
+        """Is an agent there, ready or not?"""
+        return any(
+            pod["spec"].get("nodeName") == node
+            and any("running" in one["state"] for one in pod["status"].get("containerStatuses", []))
+            for pod in self._agents()
+        )
 
     def logs(self, node: str) -> str:
         return self.driver.api.logs(NAMESPACE, self.agent(node)["metadata"]["name"], "agent")

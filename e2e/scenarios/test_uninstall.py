@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.cluster.multinet import NAMESPACE, UNINSTALL, Multinet, manifests
-from e2e.cluster.pods import Space, path_of
+from e2e.cluster.multinet import UNINSTALL, UNINSTALL_JOB, Multinet, manifests
+from e2e.cluster.pods import Space
 from e2e.scenarios.networks import bridge
 from tests.support.wait import until
 
 SECONDS = 240.0
-JOB = path_of("batch/v1", "Job", "multinet-uninstall", NAMESPACE)
 
 
 @pytest.fixture
@@ -23,10 +22,8 @@ def uninstall(multinet: Multinet) -> Iterator[None]:
     api.apply(*objects)
     yield
     api.remove(*objects)
-    until(lambda: api.get(JOB) is None, seconds=SECONDS, what="the Job to be gone")
-    multinet.apply()
-    until(multinet.rolled_out, seconds=SECONDS, what="multinet to be back")
-    multinet.wait_ready()
+    until(lambda: api.get(UNINSTALL_JOB) is None, seconds=SECONDS, what="the Job to be gone")
+    multinet.come_back()
 
 
 @pytest.fixture
@@ -55,11 +52,13 @@ def test_nodes_are_left_as_they_were_when_the_last_pod_with_a_network_has_gone(
     space.wait_ready("new")
     assert list(space.inside("new").interfaces) == ["eth0"]
     assert space.inside(old) == inside
-    assert not api.ask("GET", JOB)["status"].get("succeeded")
+    assert not api.ask("GET", UNINSTALL_JOB)["status"].get("succeeded")
 
     space.delete(old)
     until(
-        lambda: api.ask("GET", JOB)["status"].get("succeeded"), seconds=SECONDS, what="the nodes to be left"
+        lambda: api.ask("GET", UNINSTALL_JOB)["status"].get("succeeded"),
+        seconds=SECONDS,
+        what="the nodes to be left",
     )
     multinet.remove()
     for name in space.driver.nodes:
