@@ -77,6 +77,9 @@ class Driver(Protocol):
     ) -> subprocess.CompletedProcess[str]:
         """Run a program on a node, as root, in its own namespaces and files."""
 
+    def folder(self, node: str, path: str) -> Path | None:
+        """A folder of a node's kubelet, for who serves a socket in it from here; None if nobody could."""
+
     def start_api_server(self) -> None:
         """Return when it answers; at once, if it does."""
 

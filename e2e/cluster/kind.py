@@ -90,6 +90,9 @@ class Kind:
     ) -> subprocess.CompletedProcess[str]:
         return run(["docker", "exec", "-i", node, *argv], input=input, check=check, seconds=seconds)
 
+    def folder(self, node: str, path: str) -> None:
+        """Only root could."""
+
     def start_api_server(self) -> None:
         self._move(KUBERNETES, self.static_pods)
         until(self._api.ready, seconds=SECONDS, what="the API server to answer")

@@ -236,6 +236,9 @@ class Local:
     ) -> subprocess.CompletedProcess[str]:
         return self._nodes[node].machine.shell(*argv, input=input, check=check, seconds=seconds)
 
+    def folder(self, node: str, path: str) -> Path:
+        return self._nodes[node].machine.place(path)
+
     def start_api_server(self) -> None:
         if not self._plane.running:
             self._plane.start_apiserver()

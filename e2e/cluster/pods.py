@@ -15,6 +15,7 @@ from tests.support.wait import until
 
 NETWORKS: Final = "k8s.v1.cni.cncf.io/networks"
 STATUS: Final = "k8s.v1.cni.cncf.io/network-status"
+RESOURCE: Final = "k8s.v1.cni.cncf.io/resourceName"
 
 OUR_KEYS: Final = "dev.multinet."
 
@@ -75,8 +76,8 @@ class Space:
         self.driver.api.delete(f"/api/v1/namespaces/{self.name}/pods")
         until(lambda: not self.pods(), seconds=GONE_SECONDS, what=f"the pods of {self.name} to be gone")
 
-    def define(self, name: str, config: Mapping[str, Any] | str) -> None:
-        """A NetworkAttachmentDefinition."""
+    def define(self, name: str, config: Mapping[str, Any] | str, *, resource: str = "") -> None:
+        """A NetworkAttachmentDefinition; each of its attachments gets a device of ``resource``."""
         text = (
             config if isinstance(config, str) else json.dumps({"cniVersion": "1.0.0", "name": name, **config})
         )
@@ -84,7 +85,11 @@ class Space:
             {
                 "apiVersion": "k8s.cni.cncf.io/v1",
                 "kind": "NetworkAttachmentDefinition",
-                "metadata": {"name": name, "namespace": self.name},
+                "metadata": {
+                    "name": name,
+                    "namespace": self.name,
+                    "annotations": {RESOURCE: resource} if resource else {},
+                },
                 "spec": {"config": text},
             }
         )

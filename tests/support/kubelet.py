@@ -13,13 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-NUMBER, TEXT, UNSIGNED, MESSAGE = 3, 9, 4, 11
-"""Types of fields in a descriptor: int64, string, uint64, message."""
+from tests.support.messages import NUMBER, TEXT, UNSIGNED, Messages, make
 
-# message -> its fields in the order of their numbers: name, type, is it repeated. "" is a number left out.
-MESSAGES: Mapping[str, Iterable[tuple[str, int | str, bool]]] = {
+MESSAGES: Messages = {
     "AllocatableResourcesRequest": [],
     "AllocatableResourcesResponse": [
         ("devices", "ContainerDevices", True),
@@ -73,30 +70,12 @@ Devices = Mapping[str, Mapping[str, Iterable[str]]]
 """container -> resource -> device ids"""
 
 
-def _messages() -> Mapping[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="podresources.proto", package="v1", syntax="proto3")
-    for name, fields in MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for number, (field_name, kind, repeated) in enumerate(fields, 1):
-            if field_name:
-                message.field.add(
-                    name=field_name,
-                    number=number,
-                    label=3 if repeated else 1,
-                    type=MESSAGE if isinstance(kind, str) else kind,
-                    type_name=f".v1.{kind}" if isinstance(kind, str) else None,
-                )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessages([file], pool=pool)
-
-
-_MADE = _messages()
+_MADE = make("v1", MESSAGES)
 
 
 def message(name: str) -> Any:
     """The class of one of ``MESSAGES``."""
-    return _MADE[f"v1.{name}"]
+    return _MADE[name]
 
 
 @dataclass
