@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from e2e.cluster.api import path_of
 from e2e.cluster.multinet import Multinet
-from e2e.cluster.pods import Space
+from e2e.cluster.pods import Space, ready
 from e2e.scenarios.networks import bridge
 from tests.support.wait import until
 
 FOLDER = "/etc/cni/net.d"
 OURS = "00-multinet.conflist"
 SECONDS = 30.0
+AGENT_SECONDS = 120.0
+"""For a DaemonSet that is made anew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +96,53 @@ def test_a_primary_configuration_that_is_removed_is_used_as_it_was_also_by_an_ag
     until(lambda: multinet.restarts(node) == restarts + 1, seconds=SECONDS, what="the agent to be killed")
     multinet.wait_ready()
     assert mtu(space, "after") == before
+
+
+@pytest.fixture
+def nothing_yet(space: Space, multinet: Multinet, primary: Primary) -> Iterator[None]:
+    """The first node has no network, and multinet is put on it as on a new one."""
+    multinet.leave()
+    primary.remove()
+    multinet.apply()
+    yield
+    if space.driver.shell(space.driver.nodes[0], "test", "-e", primary.path, check=False).returncode:
+        primary.write(primary.text)
+    multinet.come_back()
+
+
+@pytest.mark.usefixtures("nothing_yet")
+def test_pods_of_a_node_whose_primary_configuration_comes_late_wait_for_it_and_then_start_by_themselves(
+    space: Space, primary: Primary, multinet: Multinet
+):
+    first, second = space.driver.nodes[:2]
+    space.define("lan", bridge(space, 27))
+    until(
+        lambda: multinet.running(first) and multinet.running(second) and ready(multinet.agent(second)),
+        seconds=AGENT_SECONDS,
+        what="both agents to run, and that of the other node to be ready",
+    )
+    space.pod("here", "lan", node=first)
+    space.pod("there", "lan", node=second)
+    space.wait_ready("there")
+    assert list(space.inside("there").interfaces) == ["eth0", "net1"]
+
+    assert not ready(multinet.agent(first))
+    code, said = multinet.probe(first, "readyz")
+    assert code != 0
+    assert "primary" in said or FOLDER in said, said
+    assert not ready(space.driver.api.get(path_of("v1", "Node", first)))
+    assert OURS not in space.driver.shell(first, "ls", FOLDER).stdout
+    waiting = space.get("here")
+    assert waiting is not None
+    assert waiting["status"]["phase"] == "Pending"
+    assert "podIP" not in waiting["status"]
+
+    primary.write(primary.text)
+    space.wait_ready("here")
+    assert list(space.inside("here").interfaces) == ["eth0", "net1"]
+    assert space.status("here")[0]["name"] == space.status("there")[0]["name"] == primary.conf["name"]
+    multinet.wait_ready()
+    assert multinet.restarts(first) == 0
 
 
 @pytest.mark.parametrize(
