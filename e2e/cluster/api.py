@@ -26,6 +26,7 @@ ENDED = 3
 """The channel of a program's exit status."""
 
 PLURALS: Mapping[str, str] = {
+    "DeviceClass": "deviceclasses",
     "NetworkPolicy": "networkpolicies",
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "NetworkAttachmentDefinition": "network-attachment-definitions",
@@ -33,7 +34,7 @@ PLURALS: Mapping[str, str] = {
 """Of kinds that don't just take an s."""
 CLUSTER_WIDE = {
     *("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "DeviceClass", "Namespace", "Node"),
-    *("PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+    *("PriorityClass", "ResourceSlice", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
 }
 
 

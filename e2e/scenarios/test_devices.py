@@ -1,4 +1,5 @@
-"""The devices that a device plugin offers, and that the kubelet gives to a pod's containers, are its networks'."""
+"""The devices that a pod is given, by the kubelet from a device plugin's or by the scheduler for a claim, are its
+networks'."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from typing import Any, Final
 import pytest
 
 from e2e.cluster.api import path_of
-from e2e.cluster.deviceplugin import FOLDER, DevicePlugin
 from e2e.cluster.driver import Driver
+from e2e.cluster.plugins import DEVICE_PLUGINS, REGISTRY, device_plugin, dra_plugin
 from e2e.cluster.pods import Space, entry
 from e2e.scenarios.networks import host_local
 from tests.support.wait import until
 
-RED, BLUE = "e2e.multinet.dev/red", "e2e.multinet.dev/blue"
+RED, BLUE, GREEN = "e2e.multinet.dev/red", "e2e.multinet.dev/blue", "e2e.multinet.dev/green"
 DEVICES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
     RED: {
         address: {"type": "pci", "version": "1.1.0", "pci": {"pci-address": address}}
@@ -31,10 +32,17 @@ DEVICES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
         }
         for name in ("blue0", "blue1")
     },
+    GREEN: {
+        address: {"type": "pci", "version": "1.1.0", "pci": {"pci-address": address}}
+        for address in ("0000:78:02.1", "0000:78:02.2")
+    },
 }
 """resource -> device -> what its plugin knows of it (device-info-spec 1.1.0). None of them is on any machine."""
 VARIABLES: Final = {RED: "RED", BLUE: "BLUE"}
-"""In which the containers are told their devices."""
+"""In which containers are told their devices, of the resources that are given by number. The others are claimed."""
+CLASS: Final = "green.multinet.dev"
+"""Of the devices that are claimed, and their driver."""
+DRA: Final = {"apiVersion": "resource.k8s.io/v1"}
 
 INFO: Final = PurePosixPath("/var/run/k8s.cni.cncf.io/devinfo")
 TOLD: Final = "/run/e2e-told"
@@ -55,10 +63,9 @@ SECONDS = 30.0
 
 @pytest.fixture
 def node(driver: Driver, space: Space) -> Iterator[str]:
-    """It has the plugin, and devices of both resources that the definitions `red` and `blue` ask for."""
+    """It has the node's plugin, and what is known of the devices; each resource has a definition that asks for it."""
     name = driver.nodes[0]
-    folder = driver.folder(name, FOLDER)
-    if folder is None:
+    if driver.folder(name, DEVICE_PLUGINS) is None:
         pytest.skip("the kubelet's sockets are out of reach")
     files = {
         str(INFO / "dp" / f"{resource}-{device}-device.json".replace("/", "-")): info
@@ -73,12 +80,7 @@ def node(driver: Driver, space: Space) -> Iterator[str]:
         driver.shell(name, "chmod", "755", TELLER)
         for file, info in files.items():
             driver.shell(name, "tee", file, input=json.dumps(info))
-        for number, (resource, devices) in enumerate(DEVICES.items(), 21):
-            stack.enter_context(
-                DevicePlugin(
-                    folder=folder, resource=resource, devices=[*devices], variable=VARIABLES[resource]
-                )
-            )
+        for number, resource in enumerate(DEVICES, 21):
             config = {
                 "type": PurePosixPath(TELLER).name,
                 "bridge": LINK,
@@ -86,31 +88,101 @@ def node(driver: Driver, space: Space) -> Iterator[str]:
                 "capabilities": {"deviceID": True, "CNIDeviceInfoFile": True},
             }
             space.define(resource.rpartition("/")[2], config, resource=resource)
-        wanted = {resource: str(len(devices)) for resource, devices in DEVICES.items()}
-        until(
-            lambda: offered(driver, name) == wanted, seconds=OFFERED_SECONDS, what="the devices to be offered"
-        )
         yield name
-        space.delete(*(pod["metadata"]["name"] for pod in space.pods()))  # by the plugin that made its links
+
+
+@pytest.fixture
+def plugins(driver: Driver, space: Space, node: str) -> Iterator[None]:
+    """The node offers the devices that are given by number."""
+    folder = driver.folder(node, DEVICE_PLUGINS)
+    assert folder is not None
+    with ExitStack() as stack:
+        for resource, variable in VARIABLES.items():
+            devices = [*DEVICES[resource]]
+            stack.enter_context(
+                device_plugin(folder=folder, resource=resource, devices=devices, variable=variable)
+            )
+        wanted = {resource: str(len(DEVICES[resource])) for resource in VARIABLES}
+        until(
+            lambda: offered(driver, node) == wanted, seconds=OFFERED_SECONDS, what="the devices to be offered"
+        )
+        yield
+        space.delete(*(pod["metadata"]["name"] for pod in space.pods()))
+
+
+@pytest.fixture
+def claims(driver: Driver, space: Space, node: str) -> Iterator[list[str]]:
+    """The node offers the devices that are claimed. Those claims that are prepared there."""
+    folder = driver.folder(node, REGISTRY)
+    assert folder is not None
+    devices = [
+        {
+            "name": f"green{number}",
+            "attributes": {
+                "k8s.cni.cncf.io/deviceID": {"string": device},
+                "k8s.cni.cncf.io/resourceName": {"string": GREEN},
+            },
+        }
+        for number, device in enumerate(DEVICES[GREEN])
+    ]
+    objects: list[dict[str, Any]] = [
+        {
+            **DRA,
+            "kind": "ResourceSlice",
+            "metadata": {"name": "e2e"},
+            "spec": {
+                "driver": CLASS,
+                "nodeName": node,
+                "pool": {"name": node, "generation": 1, "resourceSliceCount": 1},
+                "devices": devices,
+            },
+        },
+        {
+            **DRA,
+            "kind": "DeviceClass",
+            "metadata": {"name": CLASS},
+            "spec": {"selectors": [{"cel": {"expression": f"device.driver == '{CLASS}'"}}]},
+        },
+    ]
+    with dra_plugin(
+        folder=folder, driver=CLASS, given=lambda namespace, name: allocated(driver, namespace, name)
+    ) as prepared:
+        driver.api.apply(*objects)
+        yield prepared
+        space.delete(*(pod["metadata"]["name"] for pod in space.pods()))
+        driver.api.remove(*objects)
+
+
+def allocated(driver: Driver, namespace: str, claim: str) -> list[dict[str, Any]]:
+    """What its status tells; [] before it has one."""
+    path = path_of(DRA["apiVersion"], "ResourceClaim", claim, namespace)
+    status = driver.api.ask("GET", path).get("status", {})
+    found: list[dict[str, Any]] = status.get("allocation", {}).get("devices", {}).get("results", [])
+    return found
 
 
 def offered(driver: Driver, node: str) -> dict[str, str]:
     told = driver.api.ask("GET", path_of("v1", "Node", node))["status"]["allocatable"]
-    return {resource: told.get(resource, "0") for resource in DEVICES}
+    return {resource: told.get(resource, "0") for resource in VARIABLES}
 
 
-def ask(space: Space, name: str, node: str, networks: Sequence[str], *containers: Sequence[str]) -> None:
-    """For a pod with these networks, whose containers each want one device of these resources."""
+def ask(space: Space, name: str, node: str, networks: Sequence[str], *containers: Mapping[str, Any]) -> None:
+    """For a pod with these networks, whose containers each ask for these resources."""
     made = space.template(", ".join(networks), node=node)
     (first,) = made["spec"]["containers"]
     made["spec"]["containers"] = [
-        {**first, "name": f"c{number}", "resources": {"limits": dict.fromkeys(resources, "1")}}
-        for number, resources in enumerate(containers)
+        *({**first, "name": f"c{number}", "resources": asked} for number, asked in enumerate(containers)),
+        first,  # the one that `Space` talks to, which wants nothing
     ]
-    # One that is named as `Space` expects it, and wants nothing.
-    made["spec"]["containers"].append(first)
+    claims = [one["name"] for asked in containers for one in asked.get("claims", ())]
+    made["spec"]["resourceClaims"] = [{"name": one, "resourceClaimName": one} for one in claims]
     made["metadata"] |= {"name": name, "namespace": space.name}
     space.driver.api.apply({"apiVersion": "v1", "kind": "Pod", **made})
+
+
+def one_of(*resources: str) -> dict[str, Any]:
+    """What a container asks for that wants one device of each."""
+    return {"limits": dict.fromkeys(resources, "1")}
 
 
 def variable(space: Space, pod: str, container: str, name: str) -> str:
@@ -138,9 +210,10 @@ def check(space: Space, pod: str, node: str, resources: Sequence[str], devices: 
         assert json.loads(space.driver.shell(node, "cat", file).stdout) == info
 
 
+@pytest.mark.usefixtures("plugins")
 def test_each_network_has_a_device_that_the_kubelet_gave_to_the_pod(space: Space, node: str):
-    ask(space, "one", node, ["red", "blue", "red"], [RED, BLUE], [RED])
-    ask(space, "two", node, ["blue", "red"], [RED], [BLUE])
+    ask(space, "one", node, ["red", "blue", "red"], one_of(RED, BLUE), one_of(RED))
+    ask(space, "two", node, ["blue", "red"], one_of(RED), one_of(BLUE))
     space.wait_ready("one", "two")
     one = [
         variable(space, "one", "c0", "RED"),
@@ -148,13 +221,13 @@ def test_each_network_has_a_device_that_the_kubelet_gave_to_the_pod(space: Space
         variable(space, "one", "c1", "RED"),
     ]
     two = [variable(space, "two", "c1", "BLUE"), variable(space, "two", "c0", "RED")]
-    assert sorted(one + two) == sorted(device for devices in DEVICES.values() for device in devices)
+    assert sorted(one + two) == sorted([*DEVICES[RED], *DEVICES[BLUE]])
     check(space, "one", node, [RED, BLUE, RED], one)
     check(space, "two", node, [BLUE, RED], two)
     assert space.reaches("one", space.addresses("two", "net2")[0], by="net1")
 
     # None is left: the scheduler says so, and the next to go makes room.
-    ask(space, "three", node, ["red"], [RED])
+    ask(space, "three", node, ["red"], one_of(RED))
     until(lambda: waits(space, "three", f"Insufficient {RED}"), seconds=SECONDS, what="three to be told")
     assert "nodeName" not in (space.get("three") or {})["spec"]
     space.delete("two")
@@ -173,11 +246,51 @@ def waits(space: Space, pod: str, why: str) -> bool:
     return any(one["type"] == "PodScheduled" and why in one.get("message", "") for one in conditions)
 
 
+@pytest.mark.usefixtures("plugins")
 def test_a_network_whose_device_no_container_asked_for_says_so(space: Space, node: str):
-    ask(space, "one", node, ["red", "red"], [RED])
+    ask(space, "one", node, ["red", "red"], one_of(RED))
     told = until(lambda: space.events("one", "FailedNetworks"), seconds=SECONDS, what="an event about one")
     sentence, _, hint = told[0].partition(" (")
     assert sentence == f"no device of the resource '{RED}' is left for {space.name}/red"
     assert hint.startswith("request as many of it in the pod's containers as there are networks")
     assert space.status("one") == []
     assert space.driver.shell(node, "ls", TOLD).stdout == "", "a plugin was called, and one has no device"
+
+
+def test_each_network_has_a_device_that_the_scheduler_gave_to_a_claim_of_the_pod(
+    space: Space, node: str, claims: list[str]
+):
+    for name in ("one", "two", "three"):
+        requests = [{"name": "nic", "exactly": {"deviceClassName": CLASS}}]
+        metadata = {"name": name, "namespace": space.name}
+        space.driver.api.apply(
+            {
+                **DRA,
+                "kind": "ResourceClaim",
+                "metadata": metadata,
+                "spec": {"devices": {"requests": requests}},
+            }
+        )
+    for name in ("one", "two"):
+        ask(space, name, node, ["green"], {"claims": [{"name": name}]})
+    space.wait_ready("one", "two")
+    assert sorted(claims) == [f"{space.name}/one", f"{space.name}/two"]
+    given = {name: claimed(space, name) for name in ("one", "two")}
+    assert sorted(given.values()) == sorted(DEVICES[GREEN])
+    for name, device in given.items():
+        check(space, name, node, [GREEN], [device])
+    assert space.reaches("one", space.addresses("two", "net1")[0], by="net1")
+
+    # None is left, until one of the two goes.
+    ask(space, "three", node, ["green"], {"claims": [{"name": "three"}]})
+    until(lambda: waits(space, "three", "cannot allocate all claims"), seconds=SECONDS, what="three to wait")
+    space.delete("two")
+    space.wait_ready("three")
+    assert claimed(space, "three") == given["two"]
+    check(space, "three", node, [GREEN], [given["two"]])
+
+
+def claimed(space: Space, claim: str) -> str:
+    """The id of the device that was allocated for it."""
+    (result,) = allocated(space.driver, space.name, claim)
+    return list(DEVICES[GREEN])[int(result["device"].removeprefix("green"))]
