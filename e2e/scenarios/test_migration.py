@@ -15,6 +15,7 @@ from e2e.cluster.multinet import Multinet
 from e2e.cluster.pods import Space
 from e2e.scenarios.networks import bridge, host_local, macvlan
 from tests.support import tree
+from tests.support.wait import until
 
 REFERENCE: Final = tree.ROOT / ".cache" / "peers"
 PROGRAMS: Final = "/run/multus-programs"
@@ -22,6 +23,8 @@ PROGRAMS: Final = "/run/multus-programs"
 RUNTIME: Final = "/var/lib/cni"
 MULTUS: Final = "/var/lib/cni/multus"
 ADDRESSES: Final = "/var/lib/cni/networks"
+CLEAR_SECONDS = 30.0
+"""For the runtime to have taken down a sandbox after the API has forgotten its pod."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +97,12 @@ class Before:
             f" grep -rl {words} {MULTUS} {RUNTIME}/results {ADDRESSES} || :"
         ).split()
 
+    def wait_gone(self, *containers: str) -> None:
+        try:
+            until(lambda: not self.left(*containers), seconds=CLEAR_SECONDS, what="nothing to be left")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there is {', '.join(self.left(*containers))}") from None
+
 
 def encoded(conf: Mapping[str, Any]) -> str:
     return base64.b64encode(json.dumps(conf).encode()).decode()
@@ -153,10 +162,10 @@ def test_pods_of_multus_and_of_the_runtime_go_on_under_multinet_and_are_deleted_
         assert space.reaches("one", address)
 
     space.delete("one")
-    assert not before.left(containers[0])
+    before.wait_gone(containers[0])
     assert space.inside("two") == inside["two"]
     space.delete("two", "plain")
-    assert not before.left(*containers)
+    before.wait_gone(*containers)
 
     space.define("old-lan", confs["net1"])
     space.pod("new", "old-lan", node=before.node)
