@@ -203,14 +203,17 @@ def test_the_setting_says_which_are_written(
 
 def test_a_problem_of_the_node_is_told_on_the_node(control_plane: ControlPlane, make: Make):
     events = make()
-    events.problem("00-multinet.conflist was renamed")
+    events.problem("this test has renamed it")
     events.close()
+    # Agents of other tests tell of their nodes, to the same API server and in the same namespace.
     told = [
-        event for event in kubeobjects.events(control_plane, "default") if event["reason"] == "PrimaryNetwork"
+        event
+        for event in kubeobjects.events(control_plane, "default")
+        if event["reason"] == "PrimaryNetwork" and event["message"] == "this test has renamed it"
     ]
     assert [(event["message"], event["involvedObject"]) for event in told] == [
         (
-            "00-multinet.conflist was renamed",
+            "this test has renamed it",
             {"apiVersion": "v1", "kind": "Node", "name": "node-1", "uid": "node-1"},
         )
     ]
