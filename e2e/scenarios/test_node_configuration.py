@@ -130,7 +130,11 @@ def test_pods_of_a_node_whose_primary_configuration_comes_late_wait_for_it_and_t
     code, said = multinet.probe(first, "readyz")
     assert code != 0
     assert "primary" in said or FOLDER in said, said
-    assert not ready(space.driver.api.get(path_of("v1", "Node", first)))
+    until(
+        lambda: not ready(space.driver.api.get(path_of("v1", "Node", first))),
+        seconds=AGENT_SECONDS,
+        what="the kubelet to tell that its node has no network",
+    )
     assert OURS not in space.driver.shell(first, "ls", FOLDER).stdout
     waiting = space.get("here")
     assert waiting is not None
