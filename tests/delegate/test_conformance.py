@@ -61,6 +61,7 @@ def test_an_installed_delegate_keeps_the_promise(subject: Subject, promise: Prom
 
 
 @pytest.mark.peer
+@pytest.mark.long  # what it holds to them is the reference's programs
 @pytest.mark.parametrize(("subject", "promise"), rows(*PROMISES, but=BROKEN_BY_THE_REFERENCE))
 def test_an_executable_keeps_the_promise(subject: Subject, promise: Promise, world: World, peers: Path):
     subject.prepare(world)
