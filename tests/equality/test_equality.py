@@ -65,6 +65,7 @@ def judge(request: pytest.FixtureRequest, machines: Machines, reference: Referen
         pool.shutdown(cancel_futures=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", rows())
 def test_ours_and_the_reference_leave_the_same(case: Case, judge: Judge) -> None:
     verdict = judge(case)
