@@ -68,7 +68,7 @@ def _findings(source: Choice) -> Iterator[Finding]:
     from multinet.cli.checks import agent, configuration, kernel, leftovers, rights
     from multinet.cli.checks import api as at_the_api
     from multinet.cli.checks.patient import Patient
-    from multinet.cli.node.journal import Journal
+    from multinet.view.journal import Journal
 
     patient = Patient(
         config=source.config or CONFIG, settings=settings, journal=Journal.read(settings.state_dir)

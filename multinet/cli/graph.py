@@ -15,7 +15,7 @@ from multinet.cli.node.settings import node_name, of_node
 from multinet.cli.sources import Choice
 
 if TYPE_CHECKING:
-    from multinet.cli.sandbox.topology import Topology
+    from multinet.view.topology import Topology
 
 ENDINGS: Final = {".svg": "svg", ".html": "html", ".json": "json"}
 PAGE: Final = """\
@@ -76,23 +76,25 @@ def graph(
 
 def _look(source: Choice, names: tuple[str, ...], namespace: str, node: str) -> tuple[Topology, Any]:
     from multinet.cli import attached, shapes
+    from multinet.view import picture
+    from multinet.view.attached import to_json
 
     settings = None if node else of_node(source)
     if settings is not None:
-        from multinet.cli.node.journal import Journal
+        from multinet.view.journal import Journal
 
         journal = Journal.read(settings.state_dir)
         records = [record for name in names for record in journal.of(name)] if names else journal.records
         chosen = [
             one for one in records if not namespace or (one.plan.pod and one.plan.pod.namespace == namespace)
         ]
-        return shapes.of_node(node_name(settings), chosen)
+        return picture.of_node(node_name(settings), chosen)
     with source.open() as cluster:
         found = attached.of_cluster(cluster, namespace=namespace, node=node)
         chosen_pods = [one for one in found if not names or names_one(names, str(one), one.name)]
         _refuse_unknown(names, [(str(one), one.name) for one in found], cluster.told)
     shape = shapes.of_cluster(cluster.told.rpartition(" ")[2], chosen_pods)
-    return shape, [attached.to_json(one) for one in chosen_pods]
+    return shape, [to_json(one) for one in chosen_pods]
 
 
 def names_one(names: tuple[str, ...], *forms: str) -> bool:
@@ -119,7 +121,7 @@ def _drawn(kind: str, shape: Topology, document: Any, *, to_terminal: bool) -> s
         from multinet.cli.sandbox import tree
 
         return tree.draw(shape, coloured=to_terminal and outputs.colours())
-    from multinet.cli.sandbox import svg
+    from multinet.view import svg
 
     picture = svg.draw(shape)
     if kind == "svg":

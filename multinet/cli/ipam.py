@@ -70,9 +70,9 @@ def ipam(
 
 def _look(config: Path, networks: Sequence[str]) -> tuple[list[PoolView], Settings]:
     from multinet.cli.node import pools
-    from multinet.cli.node.journal import Journal
     from multinet.config import Settings
     from multinet.errors import InvalidConfig, nearest
+    from multinet.view.journal import Journal
 
     settings = Settings.load(config)
     views = pools.look(settings, Journal.read(settings.state_dir))

@@ -13,7 +13,7 @@ from multinet.cli.output import Cell, Format, Style, Table
 from multinet.cli.sources import Choice
 
 if TYPE_CHECKING:
-    from multinet.cli.attached import Attached, Network
+    from multinet.view.attached import Attached, Network
 
 
 @click.command(
@@ -39,16 +39,17 @@ def ls(what: str, source: Choice, namespace: str, node: str, everyone: bool, out
     record of the sandboxes, whether the API server can be asked or not.
     """
     from multinet.cli import attached
+    from multinet.view.attached import networks_of_journal, of_journal
 
     settings = None if node else of_node(source)
     if settings is not None:
-        from multinet.cli.node.journal import Journal
+        from multinet.view.journal import Journal
 
         journal = Journal.read(settings.state_dir)
-        pods = attached.of_journal(journal, node_name(settings))
+        pods = of_journal(journal, node_name(settings))
         pods = [pod for pod in pods if namespace in ("", pod.namespace)]
         if what == "networks":
-            return show_networks(attached.networks_of_journal(journal, pods), output)
+            return show_networks(networks_of_journal(journal, pods), output)
         return show_pods(pods, output)
     with source.open() as cluster:
         pods = attached.of_cluster(cluster, namespace=namespace, node=node, everyone=everyone)
@@ -58,7 +59,7 @@ def ls(what: str, source: Choice, namespace: str, node: str, everyone: bool, out
 
 
 def show_pods(pods: list[Attached], output: Format) -> None:
-    from multinet.cli.attached import to_json
+    from multinet.view.attached import to_json
 
     def tables() -> list[Table | str]:
         if not pods:
@@ -84,7 +85,7 @@ def pods_table(pods: list[Attached]) -> Table:
 
 
 def show_networks(networks: list[Network], output: Format) -> None:
-    from multinet.cli.attached import network_to_json
+    from multinet.view.attached import network_to_json
 
     def tables() -> list[Table | str]:
         if not networks:

@@ -13,9 +13,9 @@ from multinet.cli.output import Cell, Format, Style, Table
 from multinet.cli.sources import Choice
 
 if TYPE_CHECKING:
-    from multinet.cli.attached import Attached
-    from multinet.cli.node.sandboxes import Sandbox
     from multinet.npwg.status import NetworkStatus
+    from multinet.view.attached import Attached
+    from multinet.view.sandboxes import Sandbox
 
 DIFFERS = 1
 """The exit status where something is not as it was made."""
@@ -40,8 +40,8 @@ def show(pod: str, source: Choice, output: Format) -> None:
     beside what the kernel has: what differs is marked, and the exit status is then 1.
     """
     if (settings := of_node(source)) is not None:
-        from multinet.cli.node import sandboxes
-        from multinet.cli.node.journal import Journal
+        from multinet.view import sandboxes
+        from multinet.view.journal import Journal
 
         name = pod if "/" in pod or not source.named else f"{source.named}/{pod}"
         found = sandboxes.look(Journal.read(settings.state_dir).of(name))
@@ -49,7 +49,8 @@ def show(pod: str, source: Choice, output: Format) -> None:
         if any(one.is_wrong for one in found):
             raise SystemExit(DIFFERS)
         return
-    from multinet.cli import attached
+    from multinet.cli.attached import of_pod
+    from multinet.view.attached import to_json
 
     namespace, _, name = pod.rpartition("/")
     with source.open() as cluster:
@@ -61,12 +62,12 @@ def show(pod: str, source: Choice, output: Format) -> None:
                 f"there is no pod {namespace or source.namespace}/{name} in {cluster.told}",
                 hint="-n names another namespace; `multinet ls` lists the pods that have networks",
             )
-    one = attached.of_pod(there)
-    outputs.emit(output, {**attached.to_json(one), "networkStatus": _status(one)}, lambda: pod_page(one))
+    one = of_pod(there)
+    outputs.emit(output, {**to_json(one), "networkStatus": _status(one)}, lambda: pod_page(one))
 
 
 def pod_page(pod: Attached) -> list[Table | str]:
-    from multinet.cli.attached import STATES
+    from multinet.view.attached import STATES
 
     head = Table().row("pod", str(pod))
     if pod.node:

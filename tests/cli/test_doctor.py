@@ -16,13 +16,13 @@ from multinet.cli.checks import agent, configuration, kernel, leftovers, rights
 from multinet.cli.checks.finding import Finding, State
 from multinet.cli.checks.patient import Patient
 from multinet.cli.node import namespaces
-from multinet.cli.node.journal import Journal
 from multinet.cli.node.namespaces import Seen
 from multinet.config import Settings
 from multinet.daemon import conflist, leaving
 from multinet.delegate.host_link_users import Ledger, User, Users
 from multinet.errors import NotFound
 from multinet.kernel.namespace import Namespace
+from multinet.view.journal import Journal
 from tests.cli.settings_of_a_node import NodeFiles
 from tests.support.netns import Netns
 

@@ -7,11 +7,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from multinet.cli.node.kernel import InterfaceView, LinkView
-from multinet.cli.sandbox import svg, text, tree
+from multinet.cli.sandbox import text, tree
+from multinet.cli.sandbox.drawing import shape_of
 from multinet.cli.sandbox.ledger import Node, Pod
-from multinet.cli.sandbox.topology import Topology, topology
 from multinet.cli.sandbox.view import NodeView, PodView
+from multinet.view import svg
+from multinet.view.kernel import InterfaceView, LinkView
+from multinet.view.topology import Topology
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -68,7 +70,7 @@ def shape() -> Topology:
         interface("tun0", kind="tun"),
     )
     view = NodeView(node=Node(name="n", here=False), links=links, pods=(a, b, pod("c", phase="gone")))
-    return topology(view, uplink="eth0")
+    return shape_of(view, uplink="eth0")
 
 
 def test_the_text_is_a_tree_of_what_stands_on_what(shape: Topology) -> None:
@@ -152,6 +154,6 @@ def test_nothing_overlaps_and_nothing_is_outside(shape: Topology) -> None:
 
 def test_a_node_without_pods_is_drawn_too() -> None:
     view = NodeView(node=Node(name="n", here=True), links=(link("lo"), link("eth0")), pods=())
-    shape = topology(view, uplink="eth0")
+    shape = shape_of(view, uplink="eth0")
     assert tree.draw(shape) == "node n\n"
     assert [one.text for one in ET.fromstring(svg.draw(shape)).iter(f"{SVG}text")] == ["node n"]

@@ -11,10 +11,10 @@ import pytest
 
 from delegates.ipam.host_local import pools as host_local
 from multinet.cli.node import namespaces, pools
-from multinet.cli.node.journal import Journal
 from multinet.cli.node.namespaces import Seen
 from multinet.cli.node.pools import Use
 from multinet.config import Settings
+from multinet.view.journal import Journal
 from tests.cli.settings_of_a_node import NodeFiles
 from tests.support.netns import Netns
 

@@ -10,7 +10,6 @@ from typing import Final
 from multinet.cli.checks.finding import Finding, good, unknown, warning, wrong
 from multinet.cli.checks.patient import Patient
 from multinet.cli.node import pools
-from multinet.cli.node.journal import name_of
 from multinet.cli.node.pools import Use
 from multinet.daemon.primary import BOOT_ID
 from multinet.delegate.host_link_users import Ledger
@@ -19,6 +18,7 @@ from multinet.kernel.absence import provably_gone
 from multinet.kernel.namespace import Namespace
 from multinet.plan import Phase, Record
 from multinet.verbs.reconcile import cause_of_end
+from multinet.view.journal import name_of
 
 UNFINISHED_SECONDS: Final = 600.0
 """An ADD takes no longer than the two minutes that the kubelet waits for it."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from multinet.cli.node.journal import Journal
 from multinet.cli.node.pools import primary
 from multinet.cli.node.settings import node_name
 from multinet.config import Settings
+from multinet.view.journal import Journal
 
 NAMESPACE = "kube-system"
 DAEMON_SET = "multinet"

@@ -22,7 +22,6 @@ from functools import partial
 from typing import Any, Final
 
 from multinet.cli.node import namespaces
-from multinet.cli.node.journal import Journal, name_of
 from multinet.cli.node.namespaces import Seen
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf, NetConfList
@@ -36,6 +35,7 @@ from multinet.plan import Attachment, Record
 from multinet.state.attachments import Attachments
 from multinet.state.libcni import Cache
 from multinet.verbs.reconcile import cause_of_end
+from multinet.view.journal import Journal, name_of
 
 YOUNG_SECONDS: Final = 600.0
 """More than any ADD may take: the kubelet gives one up after two minutes (``agent.requestSeconds``)."""

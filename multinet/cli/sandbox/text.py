@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from multinet.cli.node.kernel import InterfaceView, RouteView, shown
 from multinet.cli.sandbox.view import NodeView, PodView
+from multinet.view.kernel import InterfaceView, RouteView, shown
 
 WIDE = 250
 """Columns, more than anything here has: a terminal that is narrower breaks lines more legibly than a table does

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from multinet.cli.sandbox.topology import ROUTING, WAY_OUT, Port, Segment, Topology
+from multinet.view.topology import ROUTING, WAY_OUT, Port, Segment, Topology
 
 Words = list[tuple[str, str]]
 """Text and what it is, in their order."""

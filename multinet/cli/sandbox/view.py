@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from multinet.cli.node import journal, kernel
-from multinet.cli.node.kernel import InterfaceView, Links, LinkView, RouteView
 from multinet.cli.sandbox.ledger import IFNAME, Ledger, Node, Pod
 from multinet.errors import NetnsGone
 from multinet.kernel.namespace import Namespace
 from multinet.npwg import status
 from multinet.npwg.status import NetworkStatus
+from multinet.view import journal, kernel
+from multinet.view.kernel import InterfaceView, Links, LinkView, RouteView
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
