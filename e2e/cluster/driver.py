@@ -6,7 +6,9 @@ Nothing here knows of multinet: who is under test is installed through the same 
 from __future__ import annotations
 
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -55,6 +57,9 @@ class Driver(Protocol):
     def api(self) -> Api:
         """The API server, as its administrator."""
 
+    def pod_subnets(self, node: str) -> Sequence[str]:
+        """Those of a node's pods, one of each family."""
+
     @property
     def uplink(self) -> str:
         """The interface by which the nodes reach each other: the master of networks that span them."""
@@ -88,3 +93,30 @@ class Driver(Protocol):
 
     def reboot(self, node: str) -> None:
         """All its processes, namespaces and links end at once, its disk stays. Return when it is started again."""
+
+
+class Lifetime(ABC):
+    """What drivers share: whatever ``_start`` hands to ``_open`` ends with ``stop``, and when it fails half way."""
+
+    _api: Api
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+
+    @property
+    def api(self) -> Api:
+        return self._api
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Return when all nodes are known to the API server."""
+
+    def start(self) -> None:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        self._open.close()

@@ -7,12 +7,11 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from e2e.cluster.api import Api
-from e2e.cluster.driver import run
+from e2e.cluster.api import Api, path_of
+from e2e.cluster.driver import Lifetime, run
 from tests.support.wait import until
 
 WORKERS: Final = 2
@@ -24,25 +23,26 @@ MANIFEST: Final = "kube-apiserver.yaml"
 KUBERNETES: Final = "/etc/kubernetes"
 
 
-def configuration(taints: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def configuration(taints: Sequence[Mapping[str, str]], *, only_ipv6: bool = False) -> dict[str, Any]:
     """A cluster whose workers are made with these taints."""
     join = {"kind": "JoinConfiguration", "nodeRegistration": {"taints": [dict(one) for one in taints]}}
     worker = {"role": "worker", "kubeadmConfigPatches": [json.dumps(join)]}
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
+        **({"networking": {"ipFamily": "ipv6"}} if only_ipv6 else {}),
         "nodes": [{"role": "control-plane"}, *[worker] * WORKERS],
     }
 
 
-class Kind:
+class Kind(Lifetime):
     uplink = "eth0"
     static_pods = f"{KUBERNETES}/manifests"
 
-    def __init__(self, *, taints: Sequence[Mapping[str, str]] = ()) -> None:
-        self.name = f"multinet-e2e-{os.getpid()}"
-        self._taints = taints
-        self._open = ExitStack()
+    def __init__(self, *, taints: Sequence[Mapping[str, str]] = (), only_ipv6: bool = False) -> None:
+        super().__init__()
+        self.name = f"multinet-e2e-{os.getpid()}{'-six' if only_ipv6 else ''}"
+        self._configuration = configuration(taints, only_ipv6=only_ipv6)
         self._all: list[str] = []
 
     @property
@@ -54,33 +54,23 @@ class Kind:
         """As kind names it."""
         return f"{self.name}-control-plane"
 
-    @property
-    def api(self) -> Api:
-        return self._api
-
-    def start(self) -> None:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
+    def pod_subnets(self, node: str) -> Sequence[str]:
+        subnets: list[str] = self.api.ask("GET", path_of("v1", "Node", node))["spec"]["podCIDRs"]
+        return subnets
 
     def _start(self) -> None:
         folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix=self.name)))
         kubeconfig, config = folder / "kubeconfig", folder / "config.json"
-        config.write_text(json.dumps(configuration(self._taints)))
+        config.write_text(json.dumps(self._configuration))
         self._open.callback(self._kind, "delete", "cluster", "--kubeconfig", str(kubeconfig))
         self._kind(
             *("create", "cluster", "--config", str(config), "--kubeconfig", str(kubeconfig), "--wait", "5m"),
             seconds=CREATE_SECONDS,
         )
-        self._all = sorted(self._kind("get", "nodes").stdout.split())
+        self._open.callback(self._all.clear)
+        self._all += sorted(self._kind("get", "nodes").stdout.split())
         self._api = Api(kubeconfig)
         self._open.callback(self._api.close)
-
-    def stop(self) -> None:
-        self._open.close()
-        self._all.clear()
 
     def load(self, archive: Path) -> None:
         self._kind("load", "image-archive", str(archive))

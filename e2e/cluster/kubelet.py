@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from e2e.cluster.addresses import Network
 from e2e.cluster.machine import Machine
 from tests.support import tree
 from tests.support.debian import program
@@ -58,32 +59,7 @@ disabled_plugins = [
 """Debian's own, but for what this kind of machine does not let it do."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Network:
-    """The cluster's own, as this node has it."""
-
-    mac: str
-    """Of the node's link to the others."""
-    address: str
-    address6: str
-    pods: str
-    pods6: str
-
-    def conflist(self) -> dict[str, Any]:
-        ranges = [[{"subnet": self.pods}], [{"subnet": self.pods6}]]
-        bridge = {
-            "type": "bridge",
-            "bridge": "cni0",
-            "isGateway": True,
-            "isDefaultGateway": True,
-            "hairpinMode": True,
-            "ipam": {"type": "host-local", "ranges": ranges},
-        }
-        portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
-        return {"cniVersion": "1.0.0", "name": "cluster", "plugins": [bridge, portmap]}
-
-
-def kubelet_configuration(machine: Machine) -> dict[str, Any]:
+def kubelet_configuration(machine: Machine, dns: str) -> dict[str, Any]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -94,12 +70,13 @@ def kubelet_configuration(machine: Machine) -> dict[str, Any]:
         "failCgroupV1": False,
         "enforceNodeAllocatable": [],
         "failSwapOn": False,
-        "clusterDNS": ["10.96.0.10"],
+        "clusterDNS": [dns],
         "resolvConf": "",
         "maxPods": MOST_PODS,
         "kubeAPIQPS": 200,
         "kubeAPIBurst": 400,
-        # Only the run's own processes reach it.
+        # Of whichever family. Only the run's own processes reach it.
+        "address": "::",
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
         # The disk is somebody else's: nothing is to go because of how full that is.
@@ -133,7 +110,10 @@ class Node:
             CONTAINERD_CONFIG,
             CONTAINERD.format(pause=PAUSE_IMAGE, snapshotter=snapshotter(self.machine.disk)),
         )
-        configuration = {**kubelet_configuration(self.machine), "registerWithTaints": list(self.taints)}
+        configuration = {
+            **kubelet_configuration(self.machine, self.network.dns),
+            "registerWithTaints": list(self.taints),
+        }
         self._write(KUBELET_CONFIG, json.dumps(configuration, indent=2))
         self._write(KUBECONFIG, self.kubeconfig)
         place(MANIFESTS).mkdir(exist_ok=True)
@@ -152,7 +132,7 @@ class Node:
             f"--config={KUBELET_CONFIG}",
             f"--kubeconfig={KUBECONFIG}",
             f"--hostname-override={self.name}",
-            f"--node-ip={self.network.address},{self.network.address6}",
+            f"--node-ip={','.join(self.network.addresses)}",
         )
 
     def _containerd_serves(self) -> bool:

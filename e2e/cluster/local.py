@@ -1,10 +1,4 @@
-"""The driver `local`: a control plane and two nodes on this machine, in namespaces of the run that starts it.
-
-10.96.0.1       the API server, in the run's own namespace, on the bridge that joins the nodes: the address that
-                pods are told, so that nothing has to stand between it and them
-192.168.77.11   node-1, its pods 10.244.1.0/24
-192.168.77.12   node-2, its pods 10.244.2.0/24
-"""
+"""The driver `local`: a control plane and two nodes on this machine, in namespaces of the run that starts it."""
 
 from __future__ import annotations
 
@@ -14,25 +8,19 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from e2e.cluster.addresses import DUAL_STACK, NODES, ONLY_IPV6
 from e2e.cluster.api import Api
-from e2e.cluster.driver import run
-from e2e.cluster.kubelet import MANIFESTS, PROGRAMS, Network, Node
+from e2e.cluster.driver import Lifetime, run
+from e2e.cluster.kubelet import MANIFESTS, PROGRAMS, Node
 from e2e.cluster.machine import Machine
 from e2e.cluster.sweeper import KEPT, LOGS, Sweeper
 from tests.support.controlplane import ADMIN, ControlPlane
 from tests.support.wait import until
 
-BRIDGE: Final = "nodes"
-API_SERVER: Final = "10.96.0.1"
-"""The first of the services' addresses is that of the service `kubernetes`."""
-SERVICES: Final = "10.96.0.0/16"
-ROUTER, ROUTER6 = "192.168.77.1", "fd77::1"
-
-NAMES: Final = ("node-1", "node-2")
 UPLINK: Final = "uplink"
 
 START_SECONDS = 60.0
@@ -44,25 +32,16 @@ API_FLAGS: Final = (
 )
 
 
-def network(number: int) -> Network:
-    return Network(
-        mac=f"02:00:00:00:77:{10 + number:02x}",
-        address=f"192.168.77.{10 + number}",
-        address6=f"fd77::{10 + number}",
-        pods=f"10.244.{number}.0/24",
-        pods6=f"fd10:244:{number}::/64",
-    )
-
-
-class Local:
+class Local(Lifetime):
     """To be started by the main thread of a process that has a network and a mount namespace of its own."""
 
     uplink = UPLINK
     static_pods = MANIFESTS
 
-    def __init__(self, *, taints: Sequence[dict[str, str]] = ()) -> None:
+    def __init__(self, *, taints: Sequence[dict[str, str]] = (), only_ipv6: bool = False) -> None:
+        super().__init__()
+        self._addresses = ONLY_IPV6 if only_ipv6 else DUAL_STACK
         self._taints = taints
-        self._open = ExitStack()
         self._nodes: dict[str, Node] = {}
         self._controllers: list[subprocess.Popen[bytes]] = []
 
@@ -70,45 +49,40 @@ class Local:
     def nodes(self) -> Sequence[str]:
         return tuple(self._nodes)
 
-    @property
-    def api(self) -> Api:
-        return self._api
-
-    def start(self) -> None:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
+    def pod_subnets(self, node: str) -> Sequence[str]:
+        return self._nodes[node].network.pods
 
     def _start(self) -> None:
         for program in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"):
             if not (PROGRAMS / program).exists():
                 raise FileNotFoundError(f"{PROGRAMS / program} is not there: run `make e2e`")
         folder = Path(tempfile.mkdtemp(prefix="multinet-e2e-", dir="/var/tmp"))
-        cgroups = {name: f"multinet-e2e-{os.getpid()}-{name}" for name in NAMES}
+        names = self._addresses.names
+        cgroups = {name: f"multinet-e2e-{os.getpid()}-{name}" for name in names}
         self._open.enter_context(Sweeper(folder, [*cgroups.values()]))
         self._make_bridge()
         self._plane = ControlPlane(
             folder / "plane",
-            address=API_SERVER,
+            address=self._addresses.api_server,
             port=443,
-            users={f"system:node:{name}": ("system:nodes",) for name in NAMES},
+            services=self._addresses.services,
+            users={f"system:node:{name}": ("system:nodes",) for name in names},
             flags=API_FLAGS,
         )
-        self._logs = folder / LOGS
-        self._logs.mkdir()
+        self._logs = folder / LOGS / self._addresses.bridge
+        self._logs.mkdir(parents=True)
         self._open.callback(self._keep_logs)
         self._open.enter_context(self._plane)
         self._api = Api(self._plane.kubeconfig(ADMIN))
         self._open.callback(self._api.close)
         self._open.callback(self._end_controllers)
         self._start_controllers()
-        for number, name in enumerate(NAMES, 1):
+        self._open.callback(self._nodes.clear)
+        for number, name in zip(NODES, names, strict=True):
             machine = Machine(name=name, folder=folder / name, cgroup=cgroups[name], logs=self._logs / name)
             node = Node(
                 machine=machine,
-                network=network(number),
+                network=self._addresses.network(number),
                 kubeconfig=self._kubeconfig(f"system:node:{name}"),
                 taints=self._taints,
             )
@@ -120,22 +94,12 @@ class Local:
             self._all_known, seconds=START_SECONDS, what=f"the nodes to be known; {KEPT} will have the logs"
         )
 
-    def stop(self) -> None:
-        self._open.close()
-        self._nodes.clear()
-
     # --- its parts ---
 
     def _make_bridge(self) -> None:
-        self._open.callback(run, ["ip", "link", "delete", BRIDGE], check=False)
-        for line in (
-            f"link add {BRIDGE} type bridge",
-            f"link set {BRIDGE} up",
-            f"address add {API_SERVER}/32 dev {BRIDGE}",
-            f"address add {ROUTER}/24 dev {BRIDGE}",
-            f"address add {ROUTER6}/64 dev {BRIDGE} nodad",
-        ):
-            run(["ip", *line.split()])
+        bridge = self._addresses.bridge
+        self._open.callback(run, ["ip", "link", "delete", bridge], check=False)
+        run(["ip", "-batch", "-"], input="\n".join(self._addresses.at_the_bridge()))
 
     def _start_node(self, node: Node) -> None:
         node.machine.start()
@@ -145,19 +109,9 @@ class Local:
         peer = f"name {UPLINK} address {node.network.mac} netns {node.machine.pid}"
         run(f"ip link add {end} type veth peer {peer}".split())
         self._open.callback(run, ["ip", "link", "delete", end], check=False)
-        run(["ip", "link", "set", end, "up", "master", BRIDGE])
-        lines = [
-            f"link set {UPLINK} up",
-            f"address add {node.network.address}/24 dev {UPLINK}",
-            f"address add {node.network.address6}/64 dev {UPLINK} nodad",
-            f"route add default via {ROUTER}",
-            f"route add {SERVICES} via {ROUTER}",
-        ]
-        for number, name in enumerate(NAMES, 1):
-            there = network(number)
-            if name != node.name:
-                lines.append(f"route add {there.pods} via {there.address}")
-                lines.append(f"route add {there.pods6} via {there.address6}")
+        run(["ip", "link", "set", end, "up", "master", self._addresses.bridge])
+        number = NODES[self._addresses.names.index(node.name)]
+        lines = self._addresses.at_a_node(number, UPLINK)
         node.machine.shell("ip", "-batch", "-", input="\n".join(lines))
         node.start()
 
@@ -217,7 +171,7 @@ class Local:
                 log = (node.machine.logs / "kubelet.log").read_text(errors="replace")
                 raise RuntimeError(f"the kubelet of {node.name} has ended: {log[-3000:]}")
         found = {node["metadata"]["name"] for node in self._api.items("/api/v1/nodes")}
-        return found >= set(NAMES)
+        return found >= set(self._nodes)
 
     def _keep_logs(self) -> None:
         """Those of etcd and the API server."""

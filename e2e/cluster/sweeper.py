@@ -21,7 +21,7 @@ from tests.support import tree
 from tests.support.wait import until
 
 LOGS: Final = "logs"
-"""In the folder of a run; afterwards they are where ``KEPT`` says."""
+"""In the folder of a run, in one of the cluster's; afterwards they are where ``KEPT`` says."""
 KEPT: Final = tree.ROOT / ".cache" / "e2e" / "logs"
 
 SECONDS = 60.0
@@ -56,9 +56,9 @@ def main(folder: Path, cgroups: list[str]) -> None:
         until(
             lambda name=cgroup: removed(name), seconds=SECONDS, what=f"the control group {cgroup} to be empty"
         )
-    if (folder / LOGS).exists():
-        shutil.rmtree(KEPT, ignore_errors=True)
-        shutil.copytree(folder / LOGS, KEPT, dirs_exist_ok=True)
+    for logs in (folder / LOGS).glob("*"):
+        shutil.rmtree(KEPT / logs.name, ignore_errors=True)
+        shutil.copytree(logs, KEPT / logs.name)
     shutil.rmtree(folder)
 
 

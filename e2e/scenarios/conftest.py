@@ -1,6 +1,7 @@
 """What a scenario is given.
 
-driver   the cluster that `--driver` names; one for the whole run
+cluster  starts another cluster of the kind that `--driver` names
+driver   the one that nearly all scenarios share, for the whole run
 multinet what is installed there
 space    a namespace of it for this test alone. When the test is over its pods are deleted, and then the nodes must
          hold what they held before: addresses, links, network namespaces, the agent's records
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ from e2e.cluster.multinet import Multinet
 from e2e.cluster.pods import Space
 from tests.support import tree, world
 from tests.support.wait import until
+
+MakeCluster = Callable[..., AbstractContextManager[Driver]]
 
 REPORTS = tree.ROOT / ".cache" / "e2e" / "reports"
 CLEAR_SECONDS = 30.0
@@ -47,25 +50,44 @@ def image() -> Path:
 
 
 @pytest.fixture(scope="session")
-def driver(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, image: Path
-) -> Iterator[Driver]:
-    name = request.config.getoption("--driver")
-    if name == "local":
-        world.enter()
-        before = world.Traces.now()
-    made = DRIVERS[name]()
-    made.start()
+def own_world(request: pytest.FixtureRequest, image: Path) -> Iterator[None]:
+    """Clusters of this machine are made in namespaces of the run's own, in which nothing is left of them."""
+    if request.config.getoption("--driver") != "local":
+        yield
+        return
+    world.enter()
+    before = world.Traces.now()
+    yield
     try:
-        made.load(busybox(tmp_path_factory.mktemp("images") / "busybox.tar"))
-        yield made
-    finally:
-        made.stop()
-    if name == "local":
+        until(lambda: not world.Traces.now().since(before), seconds=5)
+    except AssertionError:
+        pytest.fail("after all scenarios: " + "; ".join(world.Traces.now().since(before)), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_world: None
+) -> MakeCluster:
+    """A cluster that is started, with the image of the scenarios' pods on its nodes."""
+    archive = busybox(tmp_path_factory.mktemp("images") / "busybox.tar")
+
+    @contextmanager
+    def make(*, only_ipv6: bool = False) -> Iterator[Driver]:
+        made = DRIVERS[request.config.getoption("--driver")](only_ipv6=only_ipv6)
+        made.start()
         try:
-            until(lambda: not world.Traces.now().since(before), seconds=5)
-        except AssertionError:
-            pytest.fail("after all scenarios: " + "; ".join(world.Traces.now().since(before)), pytrace=False)
+            made.load(archive)
+            yield made
+        finally:
+            made.stop()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def driver(cluster: MakeCluster) -> Iterator[Driver]:
+    with cluster() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

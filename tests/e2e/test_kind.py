@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.kind import Kind
+from e2e.cluster.kind import Kind, configuration
 from e2e.cluster.multinet import TAINT
 
 STANDS_IN = """\
@@ -114,6 +114,17 @@ def test_a_cluster_is_made_with_tainted_workers_and_deleted_with_its_name(progra
     patches = [json.loads(patch) for node in config["nodes"][1:] for patch in node["kubeadmConfigPatches"]]
     join = {"kind": "JoinConfiguration", "nodeRegistration": {"taints": [TAINT]}}
     assert patches == [join, join]
+
+
+def test_a_cluster_without_ipv4_has_another_name_and_may_be_beside_the_first(programs: Path):
+    kind = Kind(only_ipv6=True)
+    kind.start()
+    kind.stop()
+
+    assert kind.name == f"{Kind().name}-six"
+    config = json.loads((programs / "config.json").read_text())
+    assert config["networking"] == {"ipFamily": "ipv6"}
+    assert "networking" not in configuration([])
 
 
 def test_a_cluster_that_can_not_be_made_is_deleted(programs: Path):

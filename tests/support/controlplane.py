@@ -46,6 +46,7 @@ GROUPS = {
 }
 
 LOOPBACK = "127.0.0.1"
+SERVICES = "10.96.0.0/16"
 ALONE = ("--disable-admission-plugins=ServiceAccount",)
 """Nothing makes service accounts and their tokens where no controllers run."""
 
@@ -87,12 +88,16 @@ class ControlPlane:
         *,
         address: str = LOOPBACK,
         port: int = 0,
+        services: str = SERVICES,
         users: Mapping[str, Sequence[str]] | None = None,
         flags: Sequence[str] = ALONE,
     ) -> None:
-        """``users``: more of them, with their groups. ``flags``: the API server's, beyond those it always has."""
+        """``services``: their addresses, of the family of ``address``. ``users``: more of them, with their groups.
+        ``flags``: the API server's, beyond those it always has.
+        """
         self.folder = folder
         self.address = address
+        self._services = services
         self.audit_log = folder / "audit.log"
         self.ca_file = folder / "certificates" / "apiserver.crt"
         self._audit = Audit(self.audit_log)
@@ -107,7 +112,12 @@ class ControlPlane:
 
     @property
     def server(self) -> str:
-        return f"https://{self.address}:{self.port}"
+        return f"https://{self._host}:{self.port}"
+
+    @property
+    def _host(self) -> str:
+        """As it stands in a URL (RFC 3986, 3.2.2)."""
+        return f"[{self.address}]" if ":" in self.address else self.address
 
     @property
     def running(self) -> bool:
@@ -151,7 +161,7 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={self.folder / 'service-account.key'}",
             f"--service-account-signing-key-file={self.folder / 'service-account.key'}",
-            "--service-cluster-ip-range=10.96.0.0/16",
+            f"--service-cluster-ip-range={self._services}",
             "--endpoint-reconciler-type=none",
             "--allow-privileged",
             f"--audit-policy-file={self.folder / 'audit-policy.yaml'}",
@@ -366,7 +376,7 @@ class ControlPlane:
 
     def _connections(self) -> urllib3.HTTPSConnectionPool:
         if self._http is None:
-            self._http = urllib3.HTTPSConnectionPool(self.address, self.port, ca_certs=str(self.ca_file))
+            self._http = urllib3.HTTPSConnectionPool(self._host, self.port, ca_certs=str(self.ca_file))
         return self._http
 
 
