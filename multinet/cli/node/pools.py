@@ -1,7 +1,5 @@
 """The addresses that this node has given: of which network, to whom, and which of them nobody has any more.
 
-Pools are found by the configurations on record, by the cluster's own network, and by what lies in the same folders.
-
 An address is **leaked** only where all of this is so:
 
 * the container that it was given to is neither in the agent's journal, nor in what Multus or the runtime remember;
@@ -15,27 +13,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
 from multinet.cli.node import namespaces
 from multinet.cli.node.namespaces import Seen
-from multinet.cni.args import Args
-from multinet.cni.netconf import NetConf, NetConfList
+from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.daemon import confsearch
 from multinet.daemon.primary import BOOT_ID, is_definition, is_inline, place_of
 from multinet.delegate import registry
 from multinet.delegate.pools import Pool, Reservation
 from multinet.errors import Busy, MultinetError
-from multinet.plan import Attachment, Record
+from multinet.plan import Record
 from multinet.state.attachments import Attachments
 from multinet.state.libcni import Cache
 from multinet.verbs.reconcile import cause_of_end
 from multinet.view.journal import Journal, name_of
+from multinet.view.pools import gather
 
 YOUNG_SECONDS: Final = 600.0
 """More than any ADD may take: the kubelet gives one up after two minutes (``agent.requestSeconds``)."""
@@ -129,16 +127,9 @@ class Evidence:
 def look(settings: Settings, journal: Journal) -> list[PoolView]:
     """Every pool, by place. Raises MultinetError for what can't be read."""
     evidence = Evidence.gather(settings, journal)
-    pools: dict[str, Pool] = {}
-    for pool in (*_configured(settings, journal), *_lying_about()):
-        known = pools.get(pool.place)
-        pools[pool.place] = _together(known, pool) if known else pool
-    for place in {pool.place.rpartition("/")[0] for pool in pools.values()}:
-        for pool in _lying_about(place):
-            pools.setdefault(pool.place, pool)
     return [
-        PoolView(pool=pools[place], taken=tuple(evidence.judge(held) for held in pools[place].held))
-        for place in sorted(pools)
+        PoolView(pool=pool, taken=tuple(evidence.judge(held) for held in pool.held))
+        for pool in gather(journal, primary(settings))
     ]
 
 
@@ -168,14 +159,6 @@ def _remembered(settings: Settings, journal: Journal, container_id: str) -> bool
     return os.path.lexists(settings.multus_dir / container_id)
 
 
-def _configured(settings: Settings, journal: Journal) -> Iterator[Pool]:
-    for record in journal.records:
-        for attachment in record.plan.attachments:
-            yield from _of_attachment(attachment)
-    if (conflist := primary(settings)) is not None:
-        yield from _of_attachment(Attachment(network=conflist.name, ifname="", conflist=conflist))
-
-
 def primary(settings: Settings) -> NetConfList | None:
     """The cluster's own network, as the agent would take it; None where it is a definition, or can't be read."""
     try:
@@ -189,55 +172,6 @@ def primary(settings: Settings) -> NetConfList | None:
         return confsearch.choose(place.folder, names, pinned=place.pinned, own=own).conflist
     except MultinetError:
         return None
-
-
-def _of_attachment(attachment: Attachment) -> Iterator[Pool]:
-    """Of every IPAM of its plugins that keeps one; one that can't be read any more has none to tell of."""
-    args = Args.parse(attachment.args, lenient=True)
-    for index in range(len(attachment.conflist.plugins)):
-        conf = attachment.conflist.plugin_request(
-            index,
-            prev_result=None,
-            capability_args=attachment.capability_args,
-            extra=attachment.extra(),
-        )
-        for one in _handed_on(conf, args):
-            if (pool := _pool(one, args)) is not None:
-                yield pool
-
-
-def _handed_on(conf: NetConf, args: Args) -> Iterator[NetConf]:
-    """The configuration, and that of the plugin that it has do its work."""
-    yield conf
-    if conf.type in registry.installed():
-        try:
-            delegate = registry.load(conf.type)
-            other = delegate.hands_on(delegate.parse(conf, args))
-        except MultinetError:
-            return
-        if other is not None:
-            yield other
-
-
-def _pool(conf: NetConf, args: Args) -> Pool | None:
-    try:
-        if conf.ipam_type not in registry.installed():
-            return None
-        ipam = registry.load(conf.ipam_type)
-        return ipam.pool(ipam.parse(conf, args), conf.name)
-    except MultinetError:
-        return None
-
-
-def _lying_about(place: str = "") -> Iterable[Pool]:
-    return [pool for type_ in registry.installed() for pool in registry.load(type_).pools(place)]
-
-
-def _together(one: Pool, other: Pool) -> Pool:
-    """Of one folder: a pod may have been given ranges that others were not."""
-    known = {(stretch.first, stretch.last) for stretch in one.stretches}
-    more = [stretch for stretch in other.stretches if (stretch.first, stretch.last) not in known]
-    return replace(one, stretches=(*one.stretches, *more))
 
 
 def to_json(view: PoolView) -> dict[str, Any]:
