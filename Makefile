@@ -228,6 +228,10 @@ chart: ## Copy the manifests into the Helm chart, which is made of them
 	@cp deploy/uninstall/job.yaml deploy/helm/multinet/manifests/uninstall.yaml
 	@cp crds/network-attachment-definition.yaml deploy/helm/multinet/crds/
 
+.PHONY: docs
+docs: venv ## Write the tables of the documents that are made of the code
+	@$(RUN)/python -m tests.docs.generated
+
 .PHONY: lock
 lock: ## Pin the newest dependencies that pyproject.toml allows
 	@[[ -x $(RUN)/uv ]] || $(MAKE) venv

@@ -249,7 +249,7 @@ def test_stdin_is_a_file(folder: Path):
 
 def test_the_readme_has_every_rule():
     rows = [f"| `{rule}` | {what} |" for rule, what in RULES.items()]
-    assert "\n".join(rows) in (ROOT / "README.md").read_text()
+    assert "\n".join(rows) in (ROOT / "multinet" / "cli" / "README.md").read_text()
 
 
 def test_every_rule_is_one_that_is_known_and_none_is_without_use():

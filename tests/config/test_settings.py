@@ -48,7 +48,9 @@ def another(key: str, schema: Mapping[str, Any]) -> Any:
         case "array":
             if schema["items"]["type"] == "object":
                 return [{"type": "ptp"}]
-            return schema["items"].get("enum", ["other"])[:1]
+            return schema["items"].get("enum", ["/other"])[:1]
+        case "object":
+            return {"other": ["bridge"]}
     special = {
         "agent.primary": "20-x.conf",
         "agent.conflistName": "01-x.conflist",
@@ -79,14 +81,21 @@ def test_the_keys_are_those_of_the_fields_and_each_is_described() -> None:
     assert [key for key, one in described().items() if len(one["description"]) < 20] == []
 
 
-def test_the_agents_descriptions_tell_its_defaults() -> None:
-    told = {key: one["description"] for key, one in described().items() if key.startswith("agent.")}
-    for key, value in values(Settings()).items():
-        if key.startswith("agent.") and value not in ("", None, False):
-            shown = f"{value:g}" if isinstance(value, float) else str(value)
-            assert f"Default {shown}" in told[key], key
-        elif key in told:
-            assert "Default" in told[key], key
+def test_every_key_tells_its_default_and_every_number_its_unit() -> None:
+    defaults = values(Settings.parse({}, primary_is_found=True, environ={}))
+    for key, one in described().items():
+        if "default" in one:
+            assert plain(defaults[key]) == plain(one["default"]), key
+        else:
+            assert (defaults[key] in ("", None), ". Default: " in one["description"]) == (True, True), key
+        assert ("x-unit" in one) == (one["type"] in ("integer", "number")), key
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it; lists of words in order, whichever order they were given in."""
+    if isinstance(value, frozenset | tuple | list):
+        return sorted(str(one) for one in value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def test_an_empty_file_means_the_defaults(write: Write) -> None:

@@ -25,3 +25,12 @@ def test_the_files_in_the_picture_of_a_call_are_there() -> None:
     assert len(files) > 4
     rooms = (ROOT / "multinet" / "daemon", ROOT / "multinet")
     assert [file for file in files if not any((room / file).exists() for room in rooms)] == []
+
+
+def test_the_metrics_and_log_keys_that_are_to_be_looked_at_exist() -> None:
+    tables, wrong = README.split("\n## When something is wrong\n", 1)
+    symptoms = (ROOT / "multinet" / "cli" / "README.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"`(multinet_\w+|phases|waited|request|details)`", wrong + symptoms))
+
+    assert len(words) > 8
+    assert {word for word in words if f"`{word}`" not in tables} == set()

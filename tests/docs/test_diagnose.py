@@ -1,4 +1,6 @@
-"""README.md, "Diagnose": each command can be typed as it stands, and each message is one that the code has."""
+"""README.md, "Diagnose", and the command line's own README: each command can be typed as it stands, and each
+message is one that the code has.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,18 @@ import pytest
 from multinet.cli import main
 from tests.cli.settings_of_a_node import NodeFiles, run
 from tests.conftest import ROOT
+from tests.docs import messages
 from tests.support.netns import Netns
 
-SECTION = (
-    (ROOT / "README.md")
-    .read_text(encoding="utf-8")
-    .split("\n## Diagnose\n", 1)[1]
-    .split("\n### The agent\n", 1)[0]
+DIAGNOSE = (
+    (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Diagnose\n", 1)[1].split("\n## ", 1)[0]
 )
-COMMANDS = re.findall(r"^    multinet (.*)$", SECTION, re.MULTILINE)
-JSON_TABLE = SECTION.split("| command | JSON: a list of |", 1)[1]
-SYMPTOMS = re.findall(r"^\| `([^`]+)`[^|]*\| .+ \| .+ \|$", SECTION, re.MULTILINE)
+README = (ROOT / "multinet" / "cli" / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"^    multinet (.*)$", DIAGNOSE + README, re.MULTILINE)))
+JSON_TABLE = README.split("| command | JSON: a list of |", 1)[1]
+SYMPTOMS = re.findall(
+    r"^\| `([^`]+)`[^|]*\| .+ \| .+ \|$", README.split("\n## By symptom\n", 1)[1], re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -38,8 +41,7 @@ def test_a_command_of_the_readme_is_understood(line: str) -> None:
 
 
 def test_the_messages_that_are_told_by_symptom_are_in_the_code() -> None:
-    sources = [file for folder in ("multinet", "delegates") for file in (ROOT / folder).rglob("*.py")]
-    code = "\n".join(file.read_text(encoding="utf-8") for file in sources)
+    code = "\n".join(messages.of_the_code())
 
     assert len(COMMANDS) > 5
     assert len(SYMPTOMS) > 20
