@@ -30,9 +30,15 @@ is put in front on the way out, one step a layer, by ``inside``: ``default/net-a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, Final
+
+MOST_WORDS: Final = 4096
+"""Characters of a message, a hint, details, or a place. They quote what somebody wrote, which may be as long as the API
+server takes it, and go to logs, events and runtimes."""
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 class MultinetError(Exception):
@@ -41,10 +47,10 @@ class MultinetError(Exception):
     code: ClassVar[int] = 999
 
     def __init__(self, message: str, *, hint: str = "", details: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.details = details
+        self.message = _tellable(message)
+        super().__init__(self.message)
+        self.hint = _tellable(hint)
+        self.details = _tellable(details)
         self.place: list[str] = []
 
     @property
@@ -57,7 +63,7 @@ class MultinetError(Exception):
         text = ""
         for step in self.place:
             text += step if not text or step[0] in ".[" else f": {step}"
-        return text.lstrip(".")
+        return _tellable(text.lstrip("."))
 
     @property
     def sentence(self) -> str:
@@ -198,6 +204,13 @@ class PluginFailed(MultinetError):
         return self.plugin_code
 
 
+def _tellable(words: str) -> str:
+    """Not longer than anybody reads, and without the half surrogates in which Python hides bytes that are no UTF-8."""
+    if len(words) > MOST_WORDS:
+        words = words[: MOST_WORDS - 1] + "…"
+    return words if words.isascii() else _HALF_PAIR.sub("\ufffd", words)
+
+
 def code_of(error: BaseException) -> int:
     """The code that a failure is counted and logged under: never 0, which an executable may fail with, and
     which would read as success.
@@ -212,6 +225,27 @@ def raise_together(failures: Sequence[MultinetError]) -> None:
             for words in (str(other), *getattr(other, "__notes__", ())):
                 failures[0].add_note(words)
         raise failures[0]
+
+
+def attempt(failures: list[MultinetError], part: Callable[[], object], place: str = "") -> bool:
+    """Do this much; what goes wrong, at ``place``, is one more of ``failures``, for ``raise_together``. Did it go
+    well?"""
+    try:
+        part()
+    except MultinetError as error:
+        if place:
+            error.place.insert(0, place)
+        failures.append(error)
+        return False
+    return True
+
+
+def to_the_end(*parts: Callable[[], object] | None) -> None:
+    """Do all of it, whatever fails, and raise then. None is a part that there is no need for this time."""
+    failures: list[MultinetError] = []
+    for part in filter(None, parts):
+        attempt(failures, part)
+    raise_together(failures)
 
 
 def nearest(word: str, known: object) -> str:

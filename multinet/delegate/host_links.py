@@ -20,7 +20,15 @@ from multinet.delegate.doors import Ipam
 from multinet.delegate.host_link import HostLink
 from multinet.delegate.host_link_users import Ledger, User, Users
 from multinet.delegate.undo import Undo
-from multinet.errors import Exists, InvalidConfig, KernelError, MultinetError, NotFound, raise_together
+from multinet.errors import (
+    Exists,
+    InvalidConfig,
+    KernelError,
+    MultinetError,
+    NotFound,
+    raise_together,
+    to_the_end,
+)
 from multinet.files import AnyPath
 from multinet.kernel import host_links as kernel
 from multinet.kernel import links
@@ -179,28 +187,18 @@ def take_master(call: Call[Any], home: Namespace, name: str, wanted: HostLink | 
 
 def release(call: Call[Any], wanted: HostLink | None, *, then: Ipam | None) -> None:
     """Give the link back, and the addresses of IPAM, whatever becomes of the first."""
-    failures: list[MultinetError] = []
-    if wanted is not None and call.host_links is not None:
-        _attempt(failures, partial(call.host_links.release, call.host, wanted.name, user_of(call)))
-    if then is not None:
-        _attempt(failures, then.delete)
-    raise_together(failures)
+    to_the_end(
+        partial(call.host_links.release, call.host, wanted.name, user_of(call))
+        if wanted is not None and call.host_links is not None
+        else None,
+        then.delete if then else None,
+    )
 
 
 def gc(call: Call[C], *, then: Callable[[Call[C]], None]) -> None:
     """Give back what is used by nobody who is valid, and do whatever else GC is, to the end."""
-    failures: list[MultinetError] = []
-    if call.host_links is not None:
-        _attempt(failures, partial(call.host_links.gc, call.host, call.network, call.valid))
-    _attempt(failures, partial(then, call))
-    raise_together(failures)
-
-
-def _attempt(failures: list[MultinetError], do: Callable[[], object]) -> None:
-    try:
-        do()
-    except MultinetError as error:
-        failures.append(error)
+    ours = call.host_links
+    to_the_end(partial(ours.gc, call.host, call.network, call.valid) if ours else None, partial(then, call))
 
 
 def _parent(host: Namespace, wanted: HostLink) -> Link:

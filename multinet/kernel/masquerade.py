@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable
 from functools import partial
 
 from multinet.cni.types import CIDR, IP
-from multinet.errors import CheckFailed, InvalidConfig, KernelError, MultinetError, raise_together
+from multinet.errors import CheckFailed, InvalidConfig, KernelError, to_the_end
 from multinet.kernel import addresses as kernel_addresses
 from multinet.kernel import links
 from multinet.kernel import masquerade_iptables as by_iptables
@@ -62,7 +62,7 @@ def teardown(
     """
     held = partial(_held_by_others, sandbox, ifname)
     with borrowed_if_any(host) as net:
-        _to_the_end(
+        to_the_end(
             partial(by_nftables.teardown, net, network=network, ifname=ifname, container_id=container_id)
             if net
             else None,
@@ -93,7 +93,7 @@ def check(
 def gc(host: Namespace, network: str, valid: Collection[tuple[str, str]]) -> None:
     """Remove what belongs to this network and to none of ``valid``, pairs of container id and ifname."""
     with borrowed_if_any(host) as net:
-        _to_the_end(
+        to_the_end(
             partial(by_nftables.gc, net, network, valid) if net else None,
             partial(by_iptables.gc, host, net, network, {container_id for container_id, _ in valid}),
         )
@@ -127,15 +127,3 @@ def _held_by_others(sandbox: Namespace | None, ifname: str) -> frozenset[IP]:
     link = links.find(sandbox.rtnl, ifname)
     own = link.index if link else None
     return frozenset(a.address.ip for a in kernel_addresses.dump(sandbox.rtnl) if a.index != own)
-
-
-def _to_the_end(*parts: partial[None] | None) -> None:
-    """Do all of it, whatever fails, and raise then."""
-    failures: list[MultinetError] = []
-    for part in parts:
-        try:
-            if part:
-                part()
-        except MultinetError as error:
-            failures.append(error)
-    raise_together(failures)

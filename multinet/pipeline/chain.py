@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from multinet.cni.args import Args
 from multinet.cni.request import VERBS, Verb
@@ -16,7 +17,7 @@ from multinet.cni.versions import at_least
 from multinet.delegate.executable import Executable
 from multinet.delegate.invoke import Find, Plugin, Scene, prepare
 from multinet.delegate.undo import Undo
-from multinet.errors import MultinetError, inside, raise_together
+from multinet.errors import MultinetError, attempt, inside, raise_together
 from multinet.plan import Attachment
 
 PREV_RESULT_ON_DEL_SINCE = "0.4.0"
@@ -68,11 +69,7 @@ class Chain:
             return
         failures: list[MultinetError] = []
         for plugin in self.plugins:
-            try:
-                plugin.gc(scene)
-            except MultinetError as error:
-                error.place.insert(0, self.attachment.network)
-                failures.append(error)
+            attempt(failures, partial(plugin.gc, scene), self.attachment.network)
         raise_together(failures)
 
     def status(self, scene: Scene) -> None:
@@ -99,7 +96,7 @@ def read(attachment: Attachment, find: Find, *, lenient: bool = False) -> Chain:
             extra=attachment.extra(),
         )
         with inside(f"{attachment.network}[{conf.type}]"):
-            plugins.append(prepare(find, conf, args))
+            plugins.append(prepare(find, conf, args, network=attachment.network))
     return Chain(attachment=attachment, plugins=tuple(plugins))
 
 

@@ -9,13 +9,13 @@ nothing uses them any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from multinet import log
 from multinet.cni.types import Result
 from multinet.delegate.invoke import Plugin, Scene
-from multinet.errors import KernelError, MultinetError, NotFound, raise_together
+from multinet.errors import KernelError, MultinetError, NotFound, attempt, raise_together
 from multinet.kernel import links
 from multinet.pipeline import at
 from multinet.pipeline.chain import Chain
@@ -88,17 +88,6 @@ def _each(
     prev_result = chain.prev_result_for_del(recorded.get(chain.attachment.ifname))
     here = at(scene, chain.attachment)
     for plugin in plugins:
-        if not _attempt(failures, partial(plugin.delete, here, prev_result), chain.attachment.network):
+        if not attempt(failures, partial(plugin.delete, here, prev_result), chain.attachment.network):
             return False
-    return True
-
-
-def _attempt(failures: list[MultinetError], do: Callable[[], None], place: str = "") -> bool:
-    try:
-        do()
-    except MultinetError as error:
-        if place:
-            error.place.insert(0, place)
-        failures.append(error)
-        return False
     return True

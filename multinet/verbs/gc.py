@@ -12,7 +12,7 @@ seconds at most. What is spared is left to its DEL, or to the next GC.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from typing import Final
 
 from multinet import log
 from multinet.cni.request import Request
-from multinet.errors import Busy, MultinetError, raise_together
+from multinet.errors import Busy, MultinetError, attempt, raise_together
 from multinet.pipeline import chain
 from multinet.plan import Attachment, Phase, Record
 from multinet.verbs.delete import scene_of, take_back
@@ -41,11 +41,11 @@ def gc(request: Request, node: Node) -> None:
     valid -= {key(record) for record in records if older_boot(record, node)}
     stuck = set()
     for record in records:
-        if not is_valid(record, valid) and not _attempt(
+        if not is_valid(record, valid) and not attempt(
             failures, partial(remove_stale, record, request, node)
         ):
             stuck.add(key(record))
-    _attempt(failures, partial(tell_all, records, stuck, valid, request, node))
+    attempt(failures, partial(tell_all, records, stuck, valid, request, node))
     raise_together(failures)
 
 
@@ -91,7 +91,7 @@ def tell_all(
     for together in filter(None, (ours, *([one] for one in theirs))):
         with log.entering("lock", node.records.closed(node.deadline.remaining)):
             kept = [record for record in node.records.all() if key(record) not in stuck]
-            _attempt(failures, partial(tell_each, together, default, kept, valid, request, node))
+            attempt(failures, partial(tell_each, together, default, kept, valid, request, node))
     raise_together(failures)
 
 
@@ -127,7 +127,7 @@ def tell_each(
             if attachment.conflist.name == network.conflist.name
         }
         everyone = ours | valid if network.conflist.name == default.conflist.name else ours
-        _attempt(failures, partial(tell, network, everyone, request, node))
+        attempt(failures, partial(tell, network, everyone, request, node))
     raise_together(failures)
 
 
@@ -164,12 +164,3 @@ def tell(network: Attachment, valid: set[tuple[str, str]], request: Request, nod
     one = chain.read(network, node.find_delegate, lenient=True)
     with node.open_scene(request) as scene, log.phase("delegates"), node.deadline.within(PROGRAMS_SECONDS):
         one.gc(replace(scene, valid=frozenset(valid)))
-
-
-def _attempt(failures: list[MultinetError], do: Callable[[], None]) -> bool:
-    try:
-        do()
-    except MultinetError as error:
-        failures.append(error)
-        return False
-    return True

@@ -29,6 +29,17 @@ def kept(*pages: str) -> NadCache:
     return cache
 
 
+def weighed(*pages: str) -> tuple[NadCache, int]:
+    """With the bytes that it takes."""
+    tracemalloc.start()
+    try:
+        cache = kept(*pages)
+        gc.collect()
+        return cache, tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
 def definition(name: str, *, namespace: str = "shop", **spec: Any) -> dict[str, Any]:
     """As the API server sends it."""
     return {
@@ -123,14 +134,7 @@ def test_a_thousand_large_ones_take_no_memory():
         json.dumps([definition(f"net-{number}", config=LARGE) for number in range(first, first + 25)])
         for first in range(0, 1000, 25)
     ]
-    tracemalloc.start()
-    try:
-        cache = kept(*pages)
-        gc.collect()
-        held = tracemalloc.get_traced_memory()[0]
-    finally:
-        tracemalloc.stop()
-
+    cache, held = weighed(*pages)
     assert len(cache.reflector) == 1000
     assert held < 1_000_000
 
@@ -142,13 +146,6 @@ def test_ten_thousand_take_less_than_eight_megabytes():
         )
         for first in range(0, 10_000, 250)
     ]
-    tracemalloc.start()
-    try:
-        cache = kept(*pages)
-        gc.collect()
-        held = tracemalloc.get_traced_memory()[0]
-    finally:
-        tracemalloc.stop()
-
+    cache, held = weighed(*pages)
     assert len(cache.reflector) == 10_000
     assert held < 8_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -17,7 +16,7 @@ from multinet.cni.types import Interface, Result
 from multinet.delegate import host_links
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
-from multinet.errors import MultinetError, raise_together
+from multinet.errors import to_the_end
 from multinet.kernel import links, masquerade, spoofcheck
 from multinet.kernel.configure import configure_interface
 from multinet.kernel.links import Link
@@ -111,27 +110,19 @@ class Bridge(Delegate[BridgeConf]):
     def delete(self, call: Call[BridgeConf]) -> None:
         if call.sandbox is not None:
             links.remove(call.sandbox.rtnl, call.ifname)
-        failures: list[MultinetError] = []
-        forget: list[Callable[[], None]] = [
-            partial(host_links.release, call, call.conf.host_link, then=call.ipam)
-        ]
-        if call.conf.mac_spoof_check:
-            forget.append(partial(_forget_spoof_check, call))
-        if call.conf.ip_masq:
-            forget.append(partial(_forget_masquerade, call))
-        for step in forget:
-            try:
-                step()
-            except MultinetError as error:
-                failures.append(error)
-        raise_together(failures)
+        to_the_end(
+            partial(host_links.release, call, call.conf.host_link, then=call.ipam),
+            partial(_forget_spoof_check, call) if call.conf.mac_spoof_check else None,
+            partial(_forget_masquerade, call) if call.conf.ip_masq else None,
+        )
 
     def gc(self, call: Call[BridgeConf]) -> None:
-        host_links.gc(call, then=super().gc)
-        if call.conf.ip_masq:
-            masquerade.gc(call.host, call.network, call.valid)
-        if call.conf.mac_spoof_check:
-            spoofcheck.gc(call.host, call.valid)
+        conf, host = call.conf, call.host
+        to_the_end(
+            partial(host_links.gc, call, then=super().gc),
+            partial(masquerade.gc, host, call.network, call.valid) if conf.ip_masq else None,
+            partial(spoofcheck.gc, host, call.valid) if conf.mac_spoof_check else None,
+        )
 
 
 def sysctls(ifname: str, conf: BridgeConf) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from multinet.cni.netconf import NetConf
 from multinet.cni.types import Interface, Result
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
-from multinet.errors import CheckFailed, InvalidConfig, MultinetError, raise_together
+from multinet.errors import CheckFailed, InvalidConfig, to_the_end
 from multinet.kernel import forwarding, links, masquerade, verify
 from multinet.kernel.configure import configure_interface
 from multinet.kernel.veth import make_pair
@@ -96,21 +96,16 @@ class Ptp(Delegate[PtpConf]):
     def delete(self, call: Call[PtpConf]) -> None:
         if call.sandbox is not None:
             links.remove(call.sandbox.rtnl, call.ifname)
-        failures: list[MultinetError] = []
-        forget = [call.ipam.delete] if call.ipam else []
-        if call.conf.ip_masq:
-            forget.append(partial(_forget_masquerade, call))
-        for step in forget:
-            try:
-                step()
-            except MultinetError as error:
-                failures.append(error)
-        raise_together(failures)
+        to_the_end(
+            call.ipam.delete if call.ipam else None,
+            partial(_forget_masquerade, call) if call.conf.ip_masq else None,
+        )
 
     def gc(self, call: Call[PtpConf]) -> None:
-        super().gc(call)
-        if call.conf.ip_masq:
-            masquerade.gc(call.host, call.network, call.valid)
+        to_the_end(
+            partial(super().gc, call),
+            partial(masquerade.gc, call.host, call.network, call.valid) if call.conf.ip_masq else None,
+        )
 
 
 def _forget_masquerade(call: Call[PtpConf]) -> None:

@@ -30,7 +30,7 @@ from typing import TypeAlias
 from delegates.meta.firewall.conf import ISOLATED, OPEN
 from multinet.cni.types import IP
 from multinet.errors import CheckFailed, KernelError, MultinetError
-from multinet.kernel.iptables import PROGRAMS, Iptables, quoted, words_of
+from multinet.kernel.iptables import PROGRAMS, Iptables, legacy_tables, quoted, words_of
 from multinet.kernel.namespace import Namespace
 from multinet.kernel.nfpool import borrowed
 from multinet.kernel.nft import Chain, Family, Table
@@ -47,7 +47,6 @@ EITHER_POLICY = BY_POLICY.format("same-bridge|isolated")
 
 VERSIONS = (4, 6)
 FAMILIES = {4: Family.IPV4, 6: Family.IPV6}
-LEGACY_TABLES = {4: "/proc/thread-self/net/ip_tables_names", 6: "/proc/thread-self/net/ip6_tables_names"}
 
 PLAIN = re.compile(r"[\w./:,!@%+=-]+")
 
@@ -173,7 +172,7 @@ def remove(host: Namespace, ips: Collection[IP]) -> None:
 
 def programs_in_use(host: Namespace, version: int) -> Iterator[Iptables]:
     """Those behind which there may be rules of ours. That is asked of the kernel, which takes no process."""
-    legacy = _legacy_table(host, version)
+    legacy = TABLE in legacy_tables(host, version)
     if legacy or _nf_tables_chain(host, version):
         yield Iptables(host, version)
     if legacy and (old := Iptables(host, version, legacy=True)).installed:
@@ -200,12 +199,3 @@ def _nf_tables_chain(host: Namespace, version: int) -> bool:
             return chain.exists(net)
     except KernelError:
         return False  # no nf_tables here
-
-
-def _legacy_table(host: Namespace, version: int) -> bool:
-    """Has somebody used the old iptables' filter table here? To ask iptables itself would make one."""
-    try:
-        with host.visit(lambda: open(LEGACY_TABLES[version])) as file:
-            return TABLE in file.read().split()
-    except OSError:
-        return False

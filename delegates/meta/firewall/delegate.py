@@ -23,6 +23,7 @@ from multinet.errors import (
     InvalidConfig,
     MultinetError,
     NotAvailable,
+    attempt,
     raise_together,
 )
 from multinet.kernel import addresses, links, masquerade
@@ -101,10 +102,7 @@ class Firewall(Delegate[FirewallConf]):
     def gc(self, call: Call[FirewallConf]) -> None:
         conf = call.conf
         failures: list[MultinetError] = []
-        try:
-            by_nftables.gc(call.host, call.network, call.valid)
-        except MultinetError as error:
-            failures.append(error)
+        attempt(failures, partial(by_nftables.gc, call.host, call.network, call.valid))
         with ledger.found(conf.data_dir):
             for entry in list(ledger.entries(conf.data_dir)):
                 if entry.network == call.network and (entry.container_id, entry.ifname) not in call.valid:

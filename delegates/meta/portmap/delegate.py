@@ -25,14 +25,7 @@ from multinet.cni.netconf import NetConf
 from multinet.cni.types import IP, Result
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
-from multinet.errors import (
-    CheckFailed,
-    InvalidConfig,
-    KernelError,
-    MultinetError,
-    NotAvailable,
-    raise_together,
-)
+from multinet.errors import CheckFailed, InvalidConfig, KernelError, NotAvailable, to_the_end
 from multinet.kernel import addresses, conntrack, links, routes
 from multinet.kernel.conntrack import Connection
 from multinet.kernel.iptables import Iptables
@@ -182,15 +175,3 @@ def route_loopback(host: Namespace, address: IP) -> None:
         name = links.get_by_index(host.rtnl, way.oif).name
         parameter = f"net/ipv4/conf/{name}/route_localnet"
         host.set_sysctls([Setting(name=parameter, value="1", only_if_other=True)])
-
-
-def to_the_end(*parts: partial[None] | None) -> None:
-    """Do all of it, whatever fails, and raise then."""
-    failures: list[MultinetError] = []
-    for part in parts:
-        try:
-            if part:
-                part()
-        except MultinetError as error:
-            failures.append(error)
-    raise_together(failures)
