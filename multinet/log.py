@@ -13,17 +13,22 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from contextvars import ContextVar
 from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
 
 import structlog
-from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
+from structlog.contextvars import (
+    bind_contextvars,
+    clear_contextvars,
+    get_contextvars,
+    merge_contextvars,
+)
 
 from multinet.errors import MultinetError, code_of
+from multinet.timing import Trace, trace
 
 MOST_CHARACTERS = 8000
 """Of one text in a line. An executable may print megabytes, and a node's disk holds the logs of all pods."""
@@ -33,7 +38,10 @@ STDERR = 2
 bind = bind_contextvars
 """Add to the line that the running verb will say at its end."""
 
-_phases: ContextVar[dict[str, float] | None] = ContextVar("phases", default=None)
+Listener = Callable[[dict[str, Any], Trace], None]
+"""What a verb's line says, whether or not ``logLevel`` lets it through, and when its parts ran."""
+
+_listener: Listener | None = None
 
 T = TypeVar("T")
 
@@ -96,33 +104,50 @@ class _Stderr:
 _stderr = _Stderr()
 
 
+def listen(listener: Listener | None) -> None:
+    """Tell ``listener`` of each verb's end from now on, in the verb's own thread; None ends it."""
+    global _listener
+    _listener = listener
+
+
 @contextmanager
 def verb(name: str, *, request: str = "", **known: Any) -> Iterator[None]:
     """One line for the verb that runs inside: how it ended, how long it and its phases took, all that was
     bound, and ``request``, the id that the error's answer and the pod's events carry as well.
     """
     log = structlog.get_logger()
-    began = time.monotonic()
     clear_contextvars()
-    phases: dict[str, float] = {}
-    _phases.set(phases)
+    mine = Trace()
+    trace.set(mine)
     if request:
         known["request"] = request
     bind(verb=name, **known)
     try:
         yield
     except Exception as error:
-        log.error("verb failed", **_failure(error), **_times(began, phases))
+        said = {**_failure(error), **_times(mine)}
+        _tell(said, mine)
+        log.error("verb failed", **said)
         raise
     else:
-        log.info("verb done", **_times(began, phases))
+        said = _times(mine)
+        _tell(said, mine)
+        log.info("verb done", **said)
     finally:
-        _phases.set(None)
+        trace.set(None)
         clear_contextvars()
 
 
-def _times(began: float, phases: dict[str, float]) -> dict[str, Any]:
-    said: dict[str, Any] = {"seconds": round(time.monotonic() - began, 4)}
+def _tell(said: dict[str, Any], mine: Trace) -> None:
+    if _listener is not None:
+        _listener({**get_contextvars(), **said}, mine)
+
+
+def _times(mine: Trace) -> dict[str, Any]:
+    said: dict[str, Any] = {"seconds": round(time.monotonic() - mine.began, 4)}
+    phases: dict[str, float] = {}
+    for name, _, seconds in mine.phases:
+        phases[name] = phases.get(name, 0.0) + seconds
     if phases:
         said["phases"] = {name: round(seconds * 1000, 2) for name, seconds in phases.items()}
     return said
@@ -152,11 +177,10 @@ class phase:
         self._began = time.monotonic()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        phases = _phases.get()
-        if phases is not None:
-            phases[self._name] = phases.get(self._name, 0.0) + time.monotonic() - self._began
+        if (mine := trace.get()) is not None:
+            mine.phases.append((self._name, self._began, time.monotonic() - self._began))
 
 
 @contextmanager

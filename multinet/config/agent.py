@@ -58,6 +58,9 @@ SYSCTL_DIR = "/proc/sys"
 CONF_SUFFIXES = (".conf", ".conflist", ".json")
 """What libcni takes for a configuration."""
 
+HISTORY = 256
+"""Requests of which the agent remembers what it did: a full node's start, in about 1 MB."""
+
 METRICS = "unix:/run/multinet/probes.sock"
 """Where the kubelet's probes find it when nothing is said: root's alone, since metrics name pods."""
 
@@ -85,6 +88,7 @@ class AgentSettings:
     grace_seconds: float = GRACE_SECONDS
     kernel_adds: int = KERNEL_ADDS
     metrics: str = METRICS
+    history: int = HISTORY
     reconcile_seconds: int = RECONCILE_SECONDS
     reconcile_most: int = RECONCILE_MOST
     events: str = EVENTS
@@ -114,6 +118,7 @@ class AgentSettings:
                 grace_seconds=float(raw.get("graceSeconds", GRACE_SECONDS)),
                 kernel_adds=raw.get("kernelAdds", KERNEL_ADDS),
                 metrics=_listener(raw.get("metrics", METRICS)),
+                history=raw.get("history", HISTORY),
                 reconcile_seconds=raw.get("reconcileSeconds", RECONCILE_SECONDS),
                 reconcile_most=raw.get("reconcileMost", RECONCILE_MOST),
                 events=raw.get("events", EVENTS),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Any, Final
 
 from multinet import log, timing
 from multinet.cni.netconf import NetConfList
@@ -18,6 +18,8 @@ from multinet.config import Settings
 from multinet.config.reload import changed, reloaded
 from multinet.daemon import leaving, shim_conf
 from multinet.daemon import metrics as known
+from multinet.daemon.history import History
+from multinet.daemon.history_door import HistoryDoor
 from multinet.daemon.keeper import Keeper
 from multinet.daemon.lanes import Drop
 from multinet.daemon.metrics import Dropped, Metrics
@@ -39,6 +41,7 @@ from multinet.kube.events import Events
 from multinet.kube.nads import NadCache
 from multinet.kube.pods import PodCache
 from multinet.plan import Outcome, Plan, Pod
+from multinet.timing import Trace
 from multinet.verbs.node import Added
 from multinet.verbs.reconcile import Report
 
@@ -61,6 +64,8 @@ class Agent:
         refuse_unreadable(settings)
         self.settings = settings
         self._metrics = Metrics()
+        self._history = History(settings.agent.history)
+        self._history_door: HistoryDoor | None = None
         self._primary = Primary(settings, on_problem=self._problem)
         self._api = open_api(settings, self._metrics.api_request)
         self._events: Events | None = None
@@ -102,6 +107,10 @@ class Agent:
             # First of all: where another agent has them, it goes on to serve, and we have touched nothing of it.
             self._probes = self._open_probes()
             self._probes.start()
+        if self.settings.agent.history:
+            self._history_door = HistoryDoor(self.settings.agent.socket, self._history)
+            self._history_door.start()
+            log.listen(self._history.note)
         timing.listen(self._metrics.delegate)
         shim_conf.write(self.settings)
         if self._startup is not None:
@@ -135,11 +144,14 @@ class Agent:
             parts["events"] = self._events.close
         if self._probes is not None:
             parts["probes"] = self._probes.stop
+        if self._history_door is not None:
+            parts["history"] = self._history_door.stop
         if left := stop_together(parts, PARTS_SECONDS):
             log.warn("did not end in time", parts=left)
         if self._api is not None:
             self._api.close()
         timing.listen(None)
+        log.listen(None)
         if leaving.begun(self.settings.state_dir):
             leaving.clear(self.settings)
         log.info("agent stopped", ended=ended)
@@ -149,6 +161,9 @@ class Agent:
 
     def answered(self, verb: str, code: int, seconds: float) -> None:
         self._metrics.request(verb, code, seconds)
+
+    def refused(self, line: dict[str, Any]) -> None:
+        self._history.note(line, Trace())
 
     def added(self, request_id: str) -> Added:
         events = self._events

@@ -9,7 +9,8 @@ import socket
 
 from multinet.errors import InvalidConfig
 
-DEFAULT = "unix:/run/multinet/probes.sock"
+UNIX = "unix:"
+DEFAULT = f"{UNIX}/run/multinet/probes.sock"
 
 Endpoint = tuple[socket.AddressFamily, str | tuple[str, int]]
 """What ``socket`` wants: the family, and a path or host and port."""

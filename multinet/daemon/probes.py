@@ -20,11 +20,12 @@ import socket
 import stat
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from multinet import log
 from multinet.daemon import endpoint
@@ -46,15 +47,21 @@ PAUSE_SECONDS: Final = 0.1
 
 PLAIN: Final = "text/plain; charset=utf-8"
 
+Page = tuple[HTTPStatus, str, bytes]
+"""Status, content type and body."""
 
-class Probes:
-    """The server. It listens from ``start`` to ``stop``."""
 
-    def __init__(self, address: str, metrics: Metrics, *, live: Checks, ready: Checks, start: Checks) -> None:
+class Door(ABC):
+    """A small server of pages by HTTP. It listens from ``start`` to ``stop``."""
+
+    serves: ClassVar[str]
+    """What is behind it, for people."""
+    setting: ClassVar[str]
+    """Which setting says where it is."""
+
+    def __init__(self, address: str) -> None:
         """Raises InvalidConfig for an address that others than this node could reach."""
         self._family, self._place = endpoint.parse(address)
-        self._metrics = metrics
-        self._checks = {"/livez": live, "/readyz": ready, "/startz": start}
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -73,9 +80,9 @@ class Probes:
 
     def start(self) -> None:
         """Raises IOFailure when it can't listen there."""
-        self._listener = listen(self._family, self._place)
+        self._listener = listen(self._family, self._place, serves=self.serves, setting=self.setting)
         self._thread = threading.Thread(
-            target=self._accept, args=(self._listener,), name="probes", daemon=True
+            target=self._accept, args=(self._listener,), name=f"door {self.serves}", daemon=True
         )
         self._thread.start()
 
@@ -98,17 +105,9 @@ class Probes:
         self._listener = self._thread = None
         self._stopping.clear()
 
-    def answer(self, path: str) -> tuple[HTTPStatus, str, bytes]:
-        """Status, content type and body for a path."""
-        if path == "/metrics":
-            return HTTPStatus.OK, CONTENT_TYPE, self._metrics.text()
-        if path not in self._checks:
-            known = ", ".join(["/metrics", *self._checks])
-            return HTTPStatus.NOT_FOUND, PLAIN, f"there are {known}\n".encode()
-        failed = [f"{name}: {why}\n" for name, why in _failing(self._checks[path])]
-        if failed:
-            return HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, "".join(failed).encode(errors="replace")
-        return HTTPStatus.OK, PLAIN, b"ok\n"
+    @abstractmethod
+    def answer(self, path: str, query: str) -> Page:
+        """What is at a path."""
 
     def _accept(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():
@@ -152,6 +151,27 @@ class Probes:
                 connection.close()
 
 
+class Probes(Door):
+    serves = "metrics and probes"
+    setting = "metrics"
+
+    def __init__(self, address: str, metrics: Metrics, *, live: Checks, ready: Checks, start: Checks) -> None:
+        super().__init__(address)
+        self._metrics = metrics
+        self._checks = {"/livez": live, "/readyz": ready, "/startz": start}
+
+    def answer(self, path: str, query: str) -> Page:
+        if path == "/metrics":
+            return HTTPStatus.OK, CONTENT_TYPE, self._metrics.text()
+        if path not in self._checks:
+            known = ", ".join(["/metrics", *self._checks])
+            return HTTPStatus.NOT_FOUND, PLAIN, f"there are {known}\n".encode()
+        failed = [f"{name}: {why}\n" for name, why in _failing(self._checks[path])]
+        if failed:
+            return HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, "".join(failed).encode(errors="replace")
+        return HTTPStatus.OK, PLAIN, b"ok\n"
+
+
 def _failing(checks: Checks) -> Iterator[tuple[str, str]]:
     for name, check in checks.items():
         try:
@@ -168,7 +188,9 @@ def _hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def listen(family: socket.AddressFamily, place: str | tuple[str, int]) -> socket.socket:
+def listen(
+    family: socket.AddressFamily, place: str | tuple[str, int], *, serves: str, setting: str
+) -> socket.socket:
     """A listening socket; a unix one is this user's only. Raises IOFailure."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -185,8 +207,8 @@ def listen(family: socket.AddressFamily, place: str | tuple[str, int]) -> socket
         listener.close()
         where = place if isinstance(place, str) else f"{place[0]} port {place[1]}"
         raise IOFailure(
-            f"could not serve metrics and probes at {where}: {error.strerror or error}",
-            hint="another agent may be running; or give 'metrics' another address",
+            f"could not serve {serves} at {where}: {error.strerror or error}",
+            hint=f"another agent may be running; or give '{setting}' another address",
         ) from error
     return listener
 
@@ -232,9 +254,9 @@ class _Handler(BaseHTTPRequestHandler):
     error_content_type = PLAIN
     error_message_format = "%(code)d %(message)s\n"
 
-    def __init__(self, connection: socket.socket, head: bytes, probes: Probes) -> None:
+    def __init__(self, connection: socket.socket, head: bytes, door: Door) -> None:
         self._connection = connection
-        self._probes = probes
+        self._door = door
         self.rfile = io.BytesIO(head)
         self.wfile = io.BytesIO()
         self.client_address = ("", 0)
@@ -242,8 +264,8 @@ class _Handler(BaseHTTPRequestHandler):
         connection.sendall(self.wfile.getvalue())
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        status, content_type, body = self._probes.answer(path)
+        path, _, query = self.path.partition("?")
+        status, content_type, body = self._door.answer(path, query)
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

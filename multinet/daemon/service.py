@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from threading import Semaphore
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from multinet import log
 from multinet.cni import answer
@@ -51,6 +51,9 @@ class Listener(Protocol):
     """Who is told of each call: metrics and events."""
 
     def answered(self, verb: str, code: int, seconds: float) -> None: ...
+
+    def refused(self, line: dict[str, Any]) -> None:
+        """No verb ran: what is known of such a request, by the keys of a verb's line in the log."""
 
     def added(self, request_id: str) -> Added: ...
 
@@ -119,6 +122,7 @@ class Service:
             request = Request.parse(call.env, call.stdin)
         except MultinetError as error:
             log.warn("request refused", request=request_id, caller=served.pid, error=str(error))
+            self._listener.refused(refused(call.env, request_id, error))
             raise
         if request.verb is Verb.VERSION:
             return version_answer(SUPPORTED)
@@ -206,6 +210,18 @@ def host_of(served: Served) -> Namespace:
         kept.close()
     _host.namespace = fresh
     return fresh
+
+
+def refused(env: Mapping[str, str], request_id: str, error: MultinetError) -> dict[str, Any]:
+    return {
+        "verb": env.get("CNI_COMMAND", ""),
+        "request": request_id,
+        "pod": str(pod_of(env) or ""),
+        "container": env.get("CNI_CONTAINERID", ""),
+        "ifname": env.get("CNI_IFNAME", ""),
+        "code": code_of(error),
+        "error": str(error),
+    }
 
 
 def pod_of(env: Mapping[str, str]) -> Pod | None:

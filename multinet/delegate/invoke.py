@@ -51,6 +51,8 @@ class Plugin:
     parsed: Any
     find: Find
     args: Args
+    network: str
+    """Whose it is, for people: the definition's name where there is one."""
     ipam: Plugin | None = None
 
     @property
@@ -78,14 +80,15 @@ class Plugin:
 
     def _other(self, scene: Scene, prev_result: Result | None, conf: NetConf) -> Delegated:
         with inside(f"[{conf.type}]"):
-            return Delegated(prepare(self.find, conf, self.args), scene, prev_result)
+            other = prepare(self.find, conf, self.args, network=self.network)
+            return Delegated(other, scene, prev_result)
 
     def add(self, scene: Scene, prev_result: Result | None, undo: Undo) -> Result:
-        with inside(f"[{self.type}]"), timed(self.type, Verb.ADD):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.ADD, self.network, scene.ifname):
             return self.delegate.add(self.call(scene, prev_result), undo)
 
     def check(self, scene: Scene, prev_result: Result | None) -> None:
-        with inside(f"[{self.type}]"), timed(self.type, Verb.CHECK):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.CHECK, self.network, scene.ifname):
             self.delegate.check(self.call(scene, prev_result))
 
     def farewell(self, scene: Scene, prev_result: Result | None) -> None:
@@ -98,23 +101,24 @@ class Plugin:
 
     def delete(self, scene: Scene, prev_result: Result | None) -> None:
         self.farewell(scene, prev_result)
-        with inside(f"[{self.type}]"), timed(self.type, Verb.DEL):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.DEL, self.network, scene.ifname):
             self.delegate.delete(self.call(scene, prev_result))
 
     def gc(self, scene: Scene) -> None:
-        with inside(f"[{self.type}]"), timed(self.type, Verb.GC):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.GC, self.network, scene.ifname):
             self.delegate.gc(self.call(scene, None))
 
     def status(self, scene: Scene) -> None:
-        with inside(f"[{self.type}]"), timed(self.type, Verb.STATUS):
+        with inside(f"[{self.type}]"), timed(self.type, Verb.STATUS, self.network, scene.ifname):
             self.delegate.status(self.call(scene, None))
 
 
-def prepare(find: Find, conf: NetConf, args: Args) -> Plugin:
+def prepare(find: Find, conf: NetConf, args: Args, *, network: str = "") -> Plugin:
     """Find the delegate, see that it serves the version, read its configuration and that of its IPAM.
 
     Errors tell the path within the configuration; which plugin of which network it is, the caller knows.
     """
+    network = network or conf.name
     delegate = find(conf.type)
     reconcile(conf.version, delegate.versions)
     conf.check()
@@ -125,11 +129,13 @@ def prepare(find: Find, conf: NetConf, args: Args) -> Plugin:
             addresser = find(conf.ipam_type)
             reconcile(conf.version, addresser.versions)
             given = addresser.parse(conf, args)
-            ipam = Plugin(delegate=addresser, conf=conf, parsed=given, find=find, args=args)
+            ipam = Plugin(delegate=addresser, conf=conf, parsed=given, find=find, args=args, network=network)
     if (other := delegate.hands_on(parsed)) is not None:
         with inside(f"[{other.type}]"):
             prepare(find, other, args)
-    return Plugin(delegate=delegate, conf=conf, parsed=parsed, find=find, args=args, ipam=ipam)
+    return Plugin(
+        delegate=delegate, conf=conf, parsed=parsed, find=find, args=args, network=network, ipam=ipam
+    )
 
 
 class Delegated:
@@ -147,24 +153,27 @@ class Delegated:
     def _place(self) -> AbstractContextManager[None]:
         return inside(f"[{self.type}]")
 
+    def _timed(self, verb: Verb) -> AbstractContextManager[None]:
+        return timed(self.type, verb, self._plugin.network, self._scene.ifname)
+
     def add(self, undo: Undo) -> Result:
-        with self._place(), timed(self.type, Verb.ADD):
+        with self._place(), self._timed(Verb.ADD):
             return self._plugin.delegate.add(self._call, undo)
 
     def check(self, prev_result: Result | None) -> None:
-        with self._place(), timed(self.type, Verb.CHECK):
+        with self._place(), self._timed(Verb.CHECK):
             self._plugin.delegate.check(self._plugin.call(self._scene, prev_result))
 
     def delete(self) -> None:
-        with self._place(), timed(self.type, Verb.DEL):
+        with self._place(), self._timed(Verb.DEL):
             self._plugin.delegate.delete(self._call)
 
     def gc(self) -> None:
-        with self._place(), timed(self.type, Verb.GC):
+        with self._place(), self._timed(Verb.GC):
             self._plugin.delegate.gc(self._call)
 
     def status(self) -> None:
-        with self._place(), timed(self.type, Verb.STATUS):
+        with self._place(), self._timed(Verb.STATUS):
             self._plugin.delegate.status(self._call)
 
 

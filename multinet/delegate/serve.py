@@ -84,7 +84,7 @@ def perform(
     conf = request.conf
     require_verb_version(request.verb, conf.version, SUPPORTED)
     reconcile(conf.version, find(type_).versions)
-    with open_scene(request) as scene, timed(type_, request.verb):
+    with open_scene(request) as scene, timed(type_, request.verb, conf.name, request.ifname):
         return VERBS[request.verb](request, find, type_, scene)
 
 

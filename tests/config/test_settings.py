@@ -118,6 +118,7 @@ def test_an_empty_file_means_the_defaults(write: Write) -> None:
         grace_seconds=20.0,
         kernel_adds=3,
         metrics="unix:/run/multinet/probes.sock",
+        history=256,
         reconcile_seconds=300,
         reconcile_most=64,
         events="all",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from multinet import log
+from multinet import log, timing
 from multinet.errors import InvalidConfig, PluginFailed, inside
 from tests.daemon.observe.conftest import Logged
 from tests.support import tree
@@ -104,7 +104,8 @@ def test_a_verb_without_request_and_phases_says_neither(logged: Logged):
 
 def test_phases_of_one_name_add_up(logged: Logged, monkeypatch: pytest.MonkeyPatch):
     times = iter([0.0, 1.0, 1.25, 3.0, 3.5, 9.0])
-    monkeypatch.setattr(log, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    for module in (log, timing):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(times)))
     with log.verb("GC"):
         for _ in range(2):
             with log.phase("delegates"):

@@ -14,6 +14,7 @@ from multinet.__main__ import OTHERS, open_node
 from multinet.cni import answer
 from multinet.cni.request import Request, Verb
 from multinet.config import Settings
+from multinet.daemon.history import History
 from multinet.daemon.metrics import Metrics
 from multinet.delegate import serve
 from multinet.verbs.add import add
@@ -44,6 +45,14 @@ def measured() -> Iterator[Metrics]:
     timing.listen(made.delegate)
     yield made
     timing.listen(None)
+
+
+@pytest.fixture
+def remembered() -> Iterator[History]:
+    made = History(10)
+    log.listen(made.note)
+    yield made
+    log.listen(None)
 
 
 Ask = Callable[[str], dict[str, Any]]
@@ -109,6 +118,24 @@ def test_a_delegate_that_failed_is_measured_too(ask: Ask, node: Node, measured: 
     ask("ADD")
 
     assert delegates(measured) == {"bridge ADD": 2.0, "host-local ADD": 1.0}
+
+
+def test_the_history_tells_each_call_with_its_network_and_interface(
+    ask: Ask, node: Node, measured: Metrics, remembered: History
+):
+    node.define("net-a", type="bridge", bridge="lo", ipam=host_local("10.81.0.0/24"))
+    ask("ADD")
+    (told,) = remembered.recent()
+
+    assert (told.request, told.networks) == (REQUEST, ("cluster", "default/net-a"))
+    assert [(one.network, one.ifname, one.type, one.verb, one.failed) for one in told.calls] == [
+        ("cluster", "eth0", "bridge", "ADD", False),
+        ("cluster", "eth0", "host-local", "ADD", False),
+        ("default/net-a", "net1", "bridge", "ADD", True),
+    ]
+    whole, ipam = told.calls[:2]
+    assert 0 < whole.began < ipam.began < ipam.began + ipam.ms < whole.began + whole.ms
+    assert {"lock", "plan", "gc", "turn", "delegates"} == {one.name for one in told.phases}
 
 
 def test_a_delegate_that_is_called_by_its_own_name_is_measured_like_any_other(
