@@ -36,8 +36,8 @@ from types import TracebackType
 from typing import ClassVar, Final
 
 MOST_WORDS: Final = 4096
-"""Characters of a message, a hint, details, or a place. They quote what somebody wrote, which may be as long as the API
-server takes it, and go to logs, events and runtimes."""
+"""Characters of a message, a hint, details, or a place. They quote what somebody wrote, which may be as long as the
+API server takes it, and go to logs, events and runtimes."""
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -205,7 +205,7 @@ class PluginFailed(MultinetError):
 
 
 def _tellable(words: str) -> str:
-    """Not longer than anybody reads, and without the half surrogates in which Python hides bytes that are no UTF-8."""
+    """Not longer than anybody reads, and without half surrogates, in which Python hides bytes that are no UTF-8."""
     if len(words) > MOST_WORDS:
         words = words[: MOST_WORDS - 1] + "…"
     return words if words.isascii() else _HALF_PAIR.sub("\ufffd", words)

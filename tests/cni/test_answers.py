@@ -53,6 +53,21 @@ def test_the_message_begins_with_the_place():
     }
 
 
+def test_what_an_error_quotes_is_cut_where_nobody_reads_on():
+    error = InvalidConfig("x" * 300_000, hint="y" * 300_000, details="z" * 300_000)
+    error.place.append("p" * 300_000)
+    said = json.loads(answer.failure(error))
+    assert said["msg"] == f"{'p' * 4095}…: {'x' * 4095}…"
+    assert said["details"] == f"{'z' * 4095}…\n{'y' * 4095}…"
+    assert len(str(error)) < 4 * 4096
+
+
+def test_bytes_that_an_error_quotes_can_be_written_everywhere():
+    error = InvalidConfig("no name: \udcff", hint="not \ud800", details="\udc80")
+    assert str(error) == "no name: \ufffd (not \ufffd)"
+    assert error.details == "\ufffd"
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
