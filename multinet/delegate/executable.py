@@ -36,6 +36,9 @@ TIMEOUT_SECONDS = 110.0
 OUTPUT_BYTES = 4 << 20
 """What one may print. A result is a few hundred bytes; a runaway must not fill the memory."""
 
+MAX_CODE = 2**64 - 1
+"""Of an error: other callers read it as Go's ``uint``."""
+
 BUSY_TRIES = 5
 BUSY_SECONDS = 1.0
 """An executable that is being replaced ("text file busy") is tried again, as the reference does."""
@@ -227,7 +230,7 @@ def failure(type_: str, code: int, stdout: bytes, stderr: bytes) -> MultinetErro
         if not isinstance(answer, Mapping):
             raise DecodingFailure("not an object")
         plugin_code, message = answer.get("code", 0), answer.get("msg", "")
-        if not isinstance(plugin_code, int) or not isinstance(message, str):
+        if type(plugin_code) is not int or not 0 <= plugin_code <= MAX_CODE or not isinstance(message, str):
             raise DecodingFailure("'code' is not a number or 'msg' not a text")
     except MultinetError as error:
         shown = stdout[:500].decode(errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from multinet.cni import answer
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConf
 from multinet.cni.types import Result
@@ -147,6 +149,15 @@ def test_a_failure_without_an_error_object_is_told_as_what_it_is(
 ):
     error = failed(program(script))
     assert (error.cni_code, error.message, error.details) == (0, said, details)
+
+
+@pytest.mark.parametrize("code", ["true", "-1", "1.5", str(2**64), "1" + 400 * "0"])
+def test_a_code_that_no_caller_could_read_is_none(program: Program, code: str):
+    """``true`` is a number to Python, and could not even be printed."""
+    error = failed(program(f"""echo '{{"code": {code}, "msg": "no luck"}}'; exit 1"""))
+    assert error.cni_code == 0
+    assert "its error can't be read ('code' is not a number or 'msg' not a text)" in error.message
+    assert json.loads(answer.failure(error))["code"] == 0
 
 
 def test_garbage_for_an_error_is_shown_but_not_all_of_it(program: Program):
