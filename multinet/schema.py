@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 REMEMBERED = 512
 """How many readings a schema keeps. A node sees tens of configurations; the oldest is forgotten first."""
 
+LONGEST_REMEMBERED = 8192
+"""Bytes of a text whose reading is kept: what a pod's owner says is in some of them, and the agent's memory is not
+theirs."""
+
 KEY_FORMAT = 2
 """How ``marshal`` writes what is remembered: the newest format without references, so that what is equal and
 in the same order is written alike. It is five times as fast as JSON, and every plugin of every ADD is
@@ -68,9 +72,13 @@ class Schema:
 
     @cached_property
     def _validator(self) -> Draft202012Validator:
-        from jsonschema import Draft202012Validator  # 100 ms to import: paid when something is first checked
+        from jsonschema import Draft202012Validator, validators  # 100 ms to import: paid at the first check
 
-        return Draft202012Validator(self.document)
+        # To JSON Schema 1400.0 is a whole number; to Go it is none, and so it is to whoever counts or compares.
+        types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+        strict = validators.extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+        made: Draft202012Validator = strict(self.document)
+        return made
 
     def read(self, conf: Mapping[str, Any]) -> dict[str, Any]:
         """The folded and checked configuration; not to be changed by the caller. Raises InvalidConfig."""
@@ -83,9 +91,10 @@ class Schema:
             return known
         folded: dict[str, Any] = self._fold(mine, self.document)
         self.check(folded)
-        while len(self._read) >= REMEMBERED:
-            self._read.pop(next(iter(self._read)), None)
-        self._read[key] = folded
+        if len(key) <= LONGEST_REMEMBERED:
+            while len(self._read) >= REMEMBERED:
+                self._read.pop(next(iter(self._read)), None)
+            self._read[key] = folded
         return folded
 
     def check(self, conf: Mapping[str, Any]) -> None:

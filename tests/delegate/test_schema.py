@@ -127,3 +127,10 @@ def test_a_configuration_without_a_bottom_is_refused(schema: Schema):
     endless["x"] = endless
     with pytest.raises(InvalidConfig, match=r"^the configuration can't be read: "):
         schema.read(endless)
+
+
+@pytest.mark.parametrize("number", [1400.0, 0.0, 1e3, True])
+def test_a_whole_number_is_written_as_one(schema: Schema, number: object):
+    """Go's reader, and whoever counts with it, takes no other; JSON Schema takes 1400.0."""
+    with pytest.raises(InvalidConfig, match=r"^mtu: expected a whole number, got "):
+        schema.read({"mtu": number})

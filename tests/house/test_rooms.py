@@ -23,6 +23,8 @@ import yaml
 from multinet.cni.args import Args
 from multinet.cni.netconf import NetConfList
 from multinet.delegate import registry
+from multinet.errors import InvalidConfig
+from multinet.schema import Schema
 from tests.support import tree
 
 ROOMS = sorted(
@@ -93,6 +95,17 @@ def test_its_schema_is_one_and_describes_every_key(room: Path):
     assert document["title"] == cni_type(room)
     nameless = [path for path, one in properties(document) if not resolved(document, one).get("description")]
     assert nameless == []
+
+
+@every_room
+def test_its_whole_numbers_are_written_as_such(room: Path):
+    """Where there are none, there is nothing to get wrong."""
+    rules = Schema(f"delegates.{room.parent.name}.{room.name}")
+    needed = {key: {"type": "static"} for key in rules.document.get("required", ())}
+    for name, rule in rules.document["properties"].items():
+        if "integer" in (rule.get("type"), *(rule.get("type") or ())):
+            with pytest.raises(InvalidConfig, match=f"^{name}: expected a whole number"):
+                rules.read({**needed, name: float(rule.get("minimum", 1))})
 
 
 @every_room
