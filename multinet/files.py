@@ -213,6 +213,14 @@ def link(to: str, path: AnyPath) -> None:
         raise failure("link", path, error) from error
 
 
+def nearest(folder: AnyPath) -> str:
+    """The folder, or what exists of its path, where it would be made."""
+    found = os.fspath(folder)
+    while not os.path.exists(found):
+        found = os.path.dirname(found) or "."
+    return found
+
+
 def probe_writable(folder: AnyPath) -> None:
     """Raise IOFailure when no file could be made in ``folder`` now, or nothing written to it. Nothing is left
     there.

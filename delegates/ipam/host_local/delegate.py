@@ -115,7 +115,7 @@ class HostLocal(Delegate[HostLocalConf]):
         try:
             if call.conf.resolv_conf:
                 resolvconf.read(call.conf.resolv_conf)
-            files.probe_writable(_nearest(_folder(call)))
+            files.probe_writable(files.nearest(_folder(call)))
             if os.path.isdir(_folder(call)):
                 with self._store(call) as store:
                     _see_room(call.conf, store.index)
@@ -145,10 +145,3 @@ def _see_room(conf: HostLocalConf, index: Index) -> None:
     """Raises AddressError when some set has no address left."""
     for ranges in conf.sets:
         allocation.next_free(index, ranges, None)
-
-
-def _nearest(folder: str) -> str:
-    """The folder, or what exists of its path, where it would be made."""
-    while not os.path.exists(folder):
-        folder = os.path.dirname(folder) or "."
-    return folder

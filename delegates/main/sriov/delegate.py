@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,15 @@ from multinet.cni.netconf import NetConf
 from multinet.cni.types import Interface, Result
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.undo import Undo
-from multinet.errors import CheckFailed, InvalidConfig, IOFailure, MultinetError, NotAvailable, raise_together
+from multinet.errors import (
+    CheckFailed,
+    InvalidConfig,
+    IOFailure,
+    MultinetError,
+    NotAvailable,
+    attempt,
+    raise_together,
+)
 from multinet.kernel import links, moves, verify, vfs
 from multinet.kernel.configure import configure_interface
 from multinet.kernel.links import Link
@@ -93,20 +100,14 @@ class Sriov(Delegate[SriovConf]):
             if record.network == call.network and path not in attached:
                 if record.foreign:
                     record = replace(record, netns=store.owner(record.address) or "")
-                try:
-                    way_back.give_back_unattended(store, path, record, call.host)
-                except MultinetError as error:
-                    failures.append(error)
+                attempt(failures, partial(way_back.give_back_unattended, store, path, record, call.host))
         if call.ipam:
-            try:
-                call.ipam.gc()
-            except MultinetError as error:
-                failures.append(error)
+            attempt(failures, call.ipam.gc)
         raise_together(failures)
 
     def status(self, call: Call[SriovConf]) -> None:
         try:
-            files.probe_writable(_nearest(call.conf.data_dir))
+            files.probe_writable(files.nearest(call.conf.data_dir))
         except IOFailure as error:
             raise NotAvailable(error.message, hint=error.hint) from error
         if call.ipam:
@@ -184,10 +185,3 @@ def _store(call: Call[SriovConf]) -> Store:
 
 def _path(call: Call[SriovConf]) -> Path:
     return _store(call).path(call.container_id, call.ifname)
-
-
-def _nearest(folder: str) -> str:
-    """The folder, or what exists of its path, where it would be made."""
-    while not os.path.exists(folder):
-        folder = os.path.dirname(folder) or "."
-    return folder

@@ -68,13 +68,13 @@ def folders(patient: Patient) -> Iterator[Finding]:
     settings = patient.settings
     bad = False
     for folder in (settings.agent.cni_conf_dir, settings.state_dir, settings.agent.socket.parent):
-        nearest = _nearest(folder)
+        nearest = files.nearest(folder)
         try:
             files.probe_writable(nearest)
         except MultinetError as error:
             bad = True
             yield wrong("folders", str(error), f"df -h {nearest}")
-    kind = _file_system(_nearest(settings.state_dir))
+    kind = _file_system(files.nearest(settings.state_dir))
     if kind == TMPFS:
         bad = True
         says = f"{settings.state_dir} is in memory: what was given to whom is lost when the machine restarts"
@@ -137,13 +137,6 @@ def _mount_of(path: str) -> _Mount | None:
     return found
 
 
-def _file_system(path: Path) -> str:
-    mount = _mount_of(str(path))
+def _file_system(path: str) -> str:
+    mount = _mount_of(path)
     return mount.kind if mount else ""
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or what exists of its path, where it would be made."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder
