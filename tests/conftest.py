@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import kubeobjects, world
+from tests.support import kubeobjects, prepare, world
 from tests.support import netns as namespaces
 from tests.support.controlplane import ControlPlane
 from tests.support.netns import Netns
@@ -68,15 +67,7 @@ def own_world(outside: int) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def peers(outside: int) -> Path:
     """The folder of the reference's plugins and cnitool, brought up to date by `make peers`."""
-    make = ["make", "--no-print-directory", "-C", str(ROOT), "peers"]
-    done = subprocess.run(
-        ["nsenter", f"--net=/proc/self/fd/{outside}", "--", *make],
-        pass_fds=[outside],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        pytest.fail(f"`make peers` failed:\n{done.stdout}{done.stderr}", pytrace=False)
+    prepare.make(outside, "peers")
     return PEERS
 
 

@@ -7,7 +7,6 @@ serving    makes a server of the agent's socket alone, with limits of one's own
 from __future__ import annotations
 
 import itertools
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,7 +17,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.daemon.serving import LIMITS, Under
-from tests.support import kubeobjects
+from tests.support import kubeobjects, prepare
 from tests.support.controlplane import ControlPlane
 from tests.support.netns import Netns
 from tests.support.node import NETWORKS, AgentNode, Sandbox
@@ -32,15 +31,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def shim(outside: int) -> Path:
     """The shim of this checkout, brought up to date by `make shim`."""
-    make = ["make", "--no-print-directory", "-C", str(ROOT), "shim"]
-    done = subprocess.run(
-        ["nsenter", f"--net=/proc/self/fd/{outside}", "--", *make],
-        pass_fds=[outside],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        pytest.fail(f"`make shim` failed:\n{done.stdout}{done.stderr}", pytrace=False)
+    prepare.make(outside, "shim")
     return ROOT / ".cache" / "shim" / "multinet"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support import prepare
 
 MakeImage = Callable[[str], Path]
 
@@ -30,19 +29,8 @@ def make_image(outside: int, tmp_path_factory: pytest.TempPathFactory) -> MakeIm
         file = folder / f"{architecture or 'native'}.tar"
         if file.exists():
             return file
-        command = [sys.executable, "-m", "deploy.image.assemble", str(file)]
-        done = subprocess.run(
-            [
-                *("nsenter", f"--net=/proc/self/fd/{outside}", "--", *command),
-                *(("--arch", architecture) if architecture else ()),
-            ],
-            pass_fds=[outside],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            pytest.fail(f"the image can't be made:\n{done.stdout}{done.stderr}", pytrace=False)
+        chosen = ["--arch", architecture] if architecture else []
+        prepare.run(outside, sys.executable, "-m", "deploy.image.assemble", str(file), *chosen)
         return file
 
     return make

@@ -4,15 +4,14 @@ flannel    two nodes with an agent each, whose cluster network is flannel; flann
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.daemon.flannel.nodes import FlannelNode
+from tests.support import prepare
 from tests.support.flannel import Fabric
 from tests.support.netns import Netns
 
@@ -20,15 +19,7 @@ from tests.support.netns import Netns
 @pytest.fixture(scope="session")
 def flanneld(outside: int) -> None:
     """The daemon, brought up to date by `make flannel`."""
-    make = ["make", "--no-print-directory", "-C", str(ROOT), "flannel"]
-    done = subprocess.run(
-        ["nsenter", f"--net=/proc/self/fd/{outside}", "--", *make],
-        pass_fds=[outside],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        pytest.fail(f"`make flannel` failed:\n{done.stdout}{done.stderr}", pytrace=False)
+    prepare.make(outside, "flannel")
 
 
 @pytest.fixture

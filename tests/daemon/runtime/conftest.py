@@ -9,7 +9,6 @@ calls     a folder of what the runtime says to the shim
 from __future__ import annotations
 
 import itertools
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,11 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.daemon.conftest import MakeNode
 from tests.image.conftest import image as image
 from tests.image.conftest import make_image as make_image
-from tests.support import kubeobjects
+from tests.support import kubeobjects, prepare
 from tests.support.containerd import Containerd
 from tests.support.controlplane import ControlPlane
 from tests.support.node import NETWORKS, AgentNode
@@ -43,8 +41,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def pause(outside: int) -> None:
     """The program of the pods' sandboxes."""
-    make = ["make", "--no-print-directory", "-C", str(ROOT), "programs"]
-    subprocess.run(["nsenter", f"--net=/proc/self/fd/{outside}", "--", *make], pass_fds=[outside], check=True)
+    prepare.make(outside, "programs")
 
 
 @pytest.fixture
