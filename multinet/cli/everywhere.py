@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from multinet.cli.uninstall import WAIT_SECONDS
+from multinet.cli.uninstall import patience
 
 NAMESPACE = "kube-system"
 DAEMON_SET = "multinet"
@@ -20,17 +20,8 @@ DAEMON_SET = "multinet"
     type=click.Path(path_type=Path),
     help="A way to the API server. Without it: the service account of the pod that this runs in.",
 )
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=WAIT_SECONDS,
-    show_default=True,
-    help="Seconds to wait on each node for pods that multinet gave networks to end; all nodes at the same time.",
-)
-@click.option(
-    "--force",
-    is_flag=True,
-    help="Remove the programs also when such pods are left. Their records stay, for a later install to clear.",
+@patience(
+    "Seconds to wait on each node for pods that multinet gave networks to end; all nodes at the same time."
 )
 def uninstall_everywhere(
     namespace: str, daemonset: str, kubeconfig: Path | None, wait: float, force: bool

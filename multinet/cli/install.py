@@ -7,16 +7,17 @@ from pathlib import Path
 import click
 
 BIN_DIR = Path("/opt/cni/bin")
-
-
-@click.command()
-@click.option(
+bin_dir_option = click.option(
     "--bin-dir",
     type=click.Path(path_type=Path),
     default=BIN_DIR,
     show_default=True,
     help="The folder in which the container runtime looks for CNI programs.",
 )
+
+
+@click.command()
+@bin_dir_option
 @click.option(
     "--config",
     type=click.Path(path_type=Path),

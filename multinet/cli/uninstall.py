@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from multinet.cli.install import BIN_DIR
+from multinet.cli.install import bin_dir_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from multinet.config import Settings
     from multinet.plan import Record
 
@@ -21,6 +23,21 @@ MOST_AT_ONCE = 64
 MOST_SAID = 10
 """Of the pods that still have networks, so many are named."""
 
+Command = TypeVar("Command", bound="Callable[..., object]")
+
+
+def patience(how_long: str) -> Callable[[Command], Command]:
+    """The options ``--wait`` and ``--force``. ``how_long``: what is said of the first."""
+    wait = click.option(
+        "--wait", type=click.FloatRange(min=0), default=WAIT_SECONDS, show_default=True, help=how_long
+    )
+    force = click.option(
+        "--force",
+        is_flag=True,
+        help="Remove the programs also when such pods are left. Their records stay, for a later install to clear.",
+    )
+    return lambda command: wait(force(command))
+
 
 @click.command()
 @click.option(
@@ -29,25 +46,8 @@ MOST_SAID = 10
     required=True,
     help="The agent's settings: they say where everything is.",
 )
-@click.option(
-    "--bin-dir",
-    type=click.Path(path_type=Path),
-    default=BIN_DIR,
-    show_default=True,
-    help="The folder in which the container runtime looks for CNI programs.",
-)
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=WAIT_SECONDS,
-    show_default=True,
-    help="Seconds to wait for pods that multinet gave networks to end.",
-)
-@click.option(
-    "--force",
-    is_flag=True,
-    help="Remove the programs also when such pods are left. Their records stay, for a later install to clear.",
-)
+@bin_dir_option
+@patience("Seconds to wait for pods that multinet gave networks to end.")
 def uninstall(config: Path, bin_dir: Path, wait: float, force: bool) -> None:
     """Take multinet off this node.
 
