@@ -236,12 +236,16 @@ static int make_veth(int net, int host, const char *far_name, unsigned group, in
 	int near;
 
 	text(IFLA_IFNAME, "eth0");
+	number(IFLA_NUM_TX_QUEUES, 1);
+	number(IFLA_NUM_RX_QUEUES, 1);
 	number(IFLA_GROUP, group);
 	info = attribute(IFLA_LINKINFO, NULL, 0);
 	text(IFLA_INFO_KIND, "veth");
 	data = attribute(IFLA_INFO_DATA, NULL, 0);
 	peer = attribute(VETH_INFO_PEER, &none, sizeof none);
 	text(IFLA_IFNAME, far_name);
+	number(IFLA_NUM_TX_QUEUES, 1);
+	number(IFLA_NUM_RX_QUEUES, 1);
 	number(IFLA_TXQLEN, 0);
 	number(IFLA_NET_NS_FD, host);
 	close_nest(peer);

@@ -44,6 +44,8 @@ def veth_peer(*attributes: Any) -> tuple[str, Any]:
     return link_info("veth", ("VETH_INFO_PEER", {"attrs": list(attributes)}))
 
 
+ONE_QUEUE = (("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1))
+
 LINKS: dict[str, tuple[Message, bytes]] = {
     "a veth pair": (
         links.make_veth("eth0", "veth12345678", peer_ns_fd=9),
@@ -51,7 +53,13 @@ LINKS: dict[str, tuple[Message, bytes]] = {
             ifinfmsg,
             [
                 ("IFLA_IFNAME", "eth0"),
-                veth_peer(("IFLA_IFNAME", "veth12345678"), ("IFLA_TXQLEN", 0), ("IFLA_NET_NS_FD", 9)),
+                *ONE_QUEUE,
+                veth_peer(
+                    ("IFLA_IFNAME", "veth12345678"),
+                    *ONE_QUEUE,
+                    ("IFLA_TXQLEN", 0),
+                    ("IFLA_NET_NS_FD", 9),
+                ),
             ],
         ),
     ),
@@ -70,11 +78,13 @@ LINKS: dict[str, tuple[Message, bytes]] = {
             ifinfmsg,
             [
                 ("IFLA_IFNAME", "net1"),
+                *ONE_QUEUE,
                 ("IFLA_MTU", 1400),
                 ("IFLA_ADDRESS", "02:11:22:33:44:55"),
                 ("IFLA_GROUP", 0x40001234),
                 veth_peer(
                     ("IFLA_IFNAME", "vethx"),
+                    *ONE_QUEUE,
                     ("IFLA_TXQLEN", 1000),
                     ("IFLA_MTU", 1400),
                     ("IFLA_ADDRESS", "02:11:22:33:44:56"),

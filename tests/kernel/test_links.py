@@ -91,6 +91,13 @@ def test_a_veth_pair_is_made_in_two_namespaces_at_once(
     assert (pod.links(), host.links()) == (["eth0"], ["vethhost"])
 
 
+def test_neither_end_of_a_pair_has_room_for_queues_that_it_does_not_use(
+    veth: tuple[Link, Link], pod: Netns, host: Netns
+) -> None:
+    ends = [shown(pod, "eth0"), shown(host, "vethhost")]
+    assert [(end["num_tx_queues"], end["num_rx_queues"]) for end in ends] == [(1, 1), (1, 1)]
+
+
 def test_a_kernel_that_does_not_echo_is_asked(
     host_ns: Namespace, pod_ns: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
