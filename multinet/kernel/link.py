@@ -38,6 +38,7 @@ _WANTED = frozenset(
         IFLA_IFALIAS, IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_PARENT_DEV_NAME,
     }
 )  # fmt: skip
+_pick = attributes.Picker(IFINFOMSG.size, _WANTED)
 _U32 = Struct("=I")
 _u32 = _U32.unpack_from
 _ifinfo = IFINFOMSG.unpack_from
@@ -54,7 +55,7 @@ class Link:
     def __init__(self, body: bytes) -> None:
         """``body`` is that of an RTM_NEWLINK."""
         _, _, self.index, self.flags, _ = _ifinfo(body)
-        self._found = attributes.pick(body, 16, _WANTED)
+        self._found = _pick(body)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Link):

@@ -18,6 +18,38 @@ def test_whatever_is_written_reads_back(written: list[tuple[int, bytes]], before
     assert attributes.parse(data, len(before)) == dict(written)
 
 
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 6), st.binary(max_size=9)), max_size=6)), st.binary(max_size=5)
+)
+def test_messages_that_are_laid_out_alike_are_told_apart(
+    messages: list[list[tuple[int, bytes]]], after: bytes
+) -> None:
+    pick = attributes.Picker(8, frozenset({1, 3, 5}))
+    for written in messages * 2:
+        data = bytes(8) + b"".join(attributes.raw(kind, value) for kind, value in written) + after
+        everything = attributes.parse(data, 8)
+        assert pick(data) == {kind: everything[kind] for kind in everything if kind in (1, 3, 5)}
+
+
+def test_a_value_that_looks_like_attributes_is_a_value() -> None:
+    pick = attributes.Picker(0, frozenset({1}))
+    two = attributes.u32(2, 7) + attributes.u32(1, 8)
+    assert pick(two) == {1: b"\x08\0\0\0"}
+    assert pick(attributes.raw(2, two[4:])) == {}, "of the same length, with the same bytes behind its header"
+
+
+def test_no_more_layouts_are_remembered_than_are_of_use() -> None:
+    pick = attributes.Picker(0, frozenset({1}))
+    for length in range(300):
+        for kind in range(1, 9):
+            assert pick(attributes.raw(kind, bytes(4 * length))) == (
+                {1: bytes(4 * length)} if kind == 1 else {}
+            )
+    kept = [len(alike) for alike in pick._seen.values()]
+    assert len(kept) <= 64
+    assert max(kept) <= 4
+
+
 @given(KINDS, NUMBERS)
 def test_numbers_have_their_size_and_are_padded(kind: int, number: int) -> None:
     data = (
@@ -42,5 +74,6 @@ def test_attributes_nest() -> None:
 
 @given(st.binary(max_size=200), st.integers(0, 20))
 def test_whatever_is_read_ends(data: bytes, start: int) -> None:
-    attributes.parse(data, start)
+    everything = attributes.parse(data, start)
     list(attributes.each(data, start))
+    assert attributes.Picker(start, frozenset(everything))(data) == everything
