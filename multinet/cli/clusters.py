@@ -71,7 +71,10 @@ class Live:
         if uid := str(pod.metadata.get("uid", "")):
             about["involvedObject.uid"] = uid
         selector = ",".join(f"{key}={value}" for key, value in about.items())
-        found = self._list(paths.events(pod.namespace), {"fieldSelector": selector})
+        try:
+            found = self._list(paths.events(pod.namespace), {"fieldSelector": selector})
+        except ApiForbidden:
+            return []
         return sorted(found, key=_when)
 
     def settings(self) -> Settings | None:

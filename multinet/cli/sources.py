@@ -59,7 +59,9 @@ class Cluster(Protocol):
     def definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None: ...
 
     def events(self, pod: Object) -> Sequence[Mapping[str, Any]]:
-        """The cluster's events about a pod, the oldest first."""
+        """The cluster's events about a pod, the oldest first; none where this user may not see them, as the
+        agent's own account may not.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
