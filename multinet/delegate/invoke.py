@@ -20,7 +20,7 @@ from multinet.cni.versions import reconcile
 from multinet.delegate.contract import AnyDelegate, Call
 from multinet.delegate.doors import HostLinks
 from multinet.delegate.undo import Undo
-from multinet.errors import AddressError, MultinetError, inside
+from multinet.errors import AddressError, IncompatibleVersion, MultinetError, inside
 from multinet.kernel.namespace import Namespace
 from multinet.timing import timed
 
@@ -120,14 +120,14 @@ def prepare(find: Find, conf: NetConf, args: Args, *, network: str = "") -> Plug
     """
     network = network or conf.name
     delegate = find(conf.type)
-    reconcile(conf.version, delegate.versions)
+    _see_version(conf, delegate)
     conf.check()
     parsed = delegate.parse(conf, args)
     ipam = None
     if conf.ipam_type and delegate.delegates_ipam:
         with inside(f"[{conf.ipam_type}]"):
             addresser = find(conf.ipam_type)
-            reconcile(conf.version, addresser.versions)
+            _see_version(conf, addresser)
             given = addresser.parse(conf, args)
             ipam = Plugin(delegate=addresser, conf=conf, parsed=given, find=find, args=args, network=network)
     if (other := delegate.hands_on(parsed)) is not None:
@@ -192,3 +192,13 @@ class DelegatedIpam(Delegated):
                     "IPAM plugin returned missing IP config", hint="give it addresses to hand out"
                 )
         return result
+
+
+def _see_version(conf: NetConf, delegate: AnyDelegate) -> None:
+    """The reference's words for it name the versions, and not what to do."""
+    try:
+        reconcile(conf.version, delegate.versions)
+    except IncompatibleVersion as error:
+        if delegate.versions:
+            error.hint = f"write a cniVersion that the plugin serves: {', '.join(delegate.versions)}"
+        raise

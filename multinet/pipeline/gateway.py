@@ -12,17 +12,20 @@ network-status and a later CHECK speak of what is there.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from ipaddress import ip_interface
 
 from multinet.cni.types import IP, Result, Route
 from multinet.delegate.invoke import Scene
-from multinet.errors import InvalidConfig, NotFound, inside
+from multinet.errors import InvalidConfig, KernelError, NotFound, inside
 from multinet.kernel import links, routes
 from multinet.plan import Attachment
 
 EVERYWHERE = {4: ip_interface("0.0.0.0/0"), 6: ip_interface("::/0")}
 MAIN_TABLE = 254
+NO_WAY_THERE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
+"""What the kernel says of a gateway that no address of the interface has in its subnet: IPv4, IPv6."""
 NEXT_METRIC = 1024
 """The metric of the second gateway is one above this; IPv6's usual metric is this, IPv4's is 0."""
 
@@ -94,7 +97,15 @@ def add_defaults(scene: Scene, attachment: Attachment, gateways: Sequence[IP]) -
     for place, gateway in enumerate(gateways):
         with inside(f"{attachment.network}.default-route[{place}]"):
             dst = EVERYWHERE[gateway.version]
-            net.request(routes.add(dst, gw=gateway, oif=link, priority=metric(place)))
+            try:
+                net.request(routes.add(dst, gw=gateway, oif=link, priority=metric(place)))
+            except KernelError as error:
+                if error.errno in NO_WAY_THERE:
+                    error.hint = (
+                        f"name a gateway that is in a subnet of {attachment.ifname}'s own addresses, "
+                        "or leave the list empty for the network's own"
+                    )
+                raise
 
 
 def metric(place: int) -> int:

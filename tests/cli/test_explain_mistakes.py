@@ -130,7 +130,7 @@ def test_a_definition_of_another_namespace_is_not_the_one_that_is_named():
             [nad({**BRIDGE, "cniVersion": "2.0.0"}), pod("net-a")],
             [
                 "error: shop/net-a[bridge]: incompatible CNI versions",
-                '    config is "2.0.0", plugin supports ["0.1.0" "0.2.0" "0.3.0" "0.3.1" "0.4.0" "1.0.0" "1.1.0"]',
+                "    write a cniVersion that the plugin serves: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0",
             ],
             id="a version that is not served",
         ),

@@ -61,7 +61,7 @@ def test_our_own_examples_have_nothing_said_of_them():
             '{"cniVersion": "2.0.0",\n "type": "bridge"}',
             [
                 "net-a.yaml:6: error: shop/net-a: incompatible CNI versions [cni-version]",
-                '    config is "2.0.0", plugin supports ["0.1.0" "0.2.0" "0.3.0" "0.3.1" "0.4.0" "1.0.0" "1.1.0"]',
+                "    write a cniVersion that the plugin serves: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0",
             ],
             id="a version that is not served",
         ),

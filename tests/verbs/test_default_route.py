@@ -96,6 +96,10 @@ def test_a_gateway_that_cant_be_reached_is_refused_and_undone(dual: Node, pod: N
             "default/second.default-route[0]: could not add route to 0.0.0.0/0 via 10.99.0.1 dev net1: "
             "Network is unreachable (Nexthop has invalid gateway)"
         ),
+        "details": (
+            "name a gateway that is in a subnet of net1's own addresses, or leave the list empty for the "
+            "network's own"
+        ),
     }
     assert (pod.links(), dual.addresses("cluster"), dual.addresses("second")) == ([], {}, {})
 
