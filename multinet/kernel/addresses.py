@@ -13,6 +13,7 @@ from multinet.cni.types import CIDR
 from multinet.errors import KernelError
 from multinet.kernel import attributes, links
 from multinet.kernel.attributes import raw
+from multinet.kernel.errors import reads
 from multinet.kernel.links import Which
 from multinet.kernel.rtnl import F_CREATE, F_EXCL, Message, Rtnl
 from multinet.waiting import waiting
@@ -48,6 +49,7 @@ class Addr:
         return bool(self.flags & F_DADFAILED)
 
     @classmethod
+    @reads("an address")
     def of(cls, body: bytes) -> Self:
         """Decode the body of an RTM_NEWADDR."""
         _, prefix, flags, scope, index = _IFADDRMSG.unpack_from(body)

@@ -16,6 +16,7 @@ from typing import Self
 from multinet.cni.types import IP
 from multinet.errors import NotFound
 from multinet.kernel.attributes import nested, parse, raw
+from multinet.kernel.errors import reads
 from multinet.kernel.nfnetlink import Message, Nfnetlink, nest
 
 SUBSYSTEM = 1  # NFNL_SUBSYS_CTNETLINK
@@ -44,6 +45,7 @@ class Connection:
     """The attributes that name it."""
 
     @classmethod
+    @reads("a connection")
     def read(cls, body: bytes, version: int) -> Self | None:
         """None for what is not of UDP."""
         parts = parse(body)

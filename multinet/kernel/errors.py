@@ -8,10 +8,21 @@ from __future__ import annotations
 
 import errno as numbers
 import os
-from collections.abc import Iterator, Mapping
+import struct
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 from multinet.errors import Busy, Exists, KernelError, NotFound, NotPermitted
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_ERRNO: Final = 4095
+"""The kernel's own limit (linux/err.h)."""
+UNREADABLE: Final = (struct.error, LookupError, ValueError)
+"""What taking a message to pieces raises where it is cut short, lacks a part, or holds no address or text."""
 
 KINDS: Mapping[int, type[KernelError]] = {
     numbers.ENOENT: NotFound,
@@ -33,8 +44,28 @@ HINTS: Mapping[type[KernelError], str] = {
 def translate(errno: int, doing: str, extack: str = "") -> KernelError:
     """The error for ``errno`` (positive), met while ``doing`` something: "set mtu of eth1"."""
     kind = KINDS.get(errno, KernelError)
+    words = os.strerror(errno) if 0 <= errno <= MAX_ERRNO else f"error {errno}"
     said = f" ({extack})" if extack else ""
-    return kind(f"could not {doing}: {os.strerror(errno)}{said}", errno=errno, hint=HINTS.get(kind, ""))
+    return kind(f"could not {doing}: {words}{said}", errno=errno, hint=HINTS.get(kind, ""))
+
+
+def reads(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """For what takes the kernel's messages to pieces: one that makes no sense is an error of ours, and says so."""
+
+    def decorate(read: Callable[P, T]) -> Callable[P, T]:
+        @wraps(read)
+        def reading(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return read(*args, **kwargs)
+            except UNREADABLE as error:
+                raise KernelError(
+                    f"could not read what the kernel tells of {what}: {error}",
+                    hint="this kernel speaks otherwise than those that are known: please report it",
+                ) from error
+
+        return reading
+
+    return decorate
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from multinet.kernel import attributes
 from multinet.kernel.attributes import NESTED, nested, raw, text, u32
+from multinet.kernel.errors import reads
 from multinet.kernel.links import Which, index_of, named
 from multinet.kernel.qdiscs import TCA_KIND, TCA_OPTIONS, TCMSG
 from multinet.kernel.rtnl import F_CREATE, F_EXCL, Message, Rtnl
@@ -93,6 +94,7 @@ def dump(net: Rtnl, link: Which, parent: int) -> list[Filter]:
     return [one for body in net.dump(message) if (one := decode(body)) is not None]
 
 
+@reads("a filter")
 def decode(body: bytes) -> Filter | None:
     """The body of an RTM_NEWTFILTER; None for a kind that we don't read and for u32's own tables."""
     _, _, _, _, info = TCMSG.unpack_from(body)

@@ -9,6 +9,7 @@ from struct import Struct
 from typing import Any
 
 from multinet.kernel import attributes
+from multinet.kernel.errors import reads
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_PROTINFO = 1, 3, 4, 5, 10, 12
 IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 13, 16, 18, 20, 26, 27
@@ -52,6 +53,7 @@ class Link:
 
     __slots__ = ("_found", "flags", "index")
 
+    @reads("a link")
     def __init__(self, body: bytes) -> None:
         """``body`` is that of an RTM_NEWLINK."""
         _, _, self.index, self.flags, _ = _ifinfo(body)
@@ -113,6 +115,7 @@ class Link:
         return self._number(IFLA_GROUP)
 
     @property
+    @reads("a link")
     def operstate(self) -> int:
         return self._found.get(IFLA_OPERSTATE, b"\0")[0]
 
@@ -144,12 +147,14 @@ class Link:
         return bool(self.flags & IFF_ALLMULTI)
 
     @property
+    @reads("a link")
     def info(self) -> Mapping[str, Any]:
         """What we know to be particular to the kind: ``{"mode": "bridge", "bcqueuelen": 1000}``."""
         read = _INFO.get(self.kind)
         return read(attributes.parse(self._link_info().get(INFO_DATA, b""))) if read else {}
 
     @property
+    @reads("a port")
     def port(self) -> Mapping[str, bool]:
         """``hairpin`` and ``isolated`` of a bridge's port; empty for anything else."""
         if self.slave_kind != "bridge":
@@ -163,6 +168,7 @@ class Link:
     def _link_info(self) -> dict[int, bytes]:
         return attributes.parse(self._found.get(IFLA_LINKINFO, b""))
 
+    @reads("a link")
     def _number(self, kind: int) -> int:
         number: int = _u32(self._found.get(kind, _ZERO))[0]
         return number

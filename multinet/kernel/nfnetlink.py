@@ -23,7 +23,7 @@ from typing import Self, TypeVar
 from multinet import steps
 from multinet.errors import KernelError, TryAgain
 from multinet.kernel.attributes import NESTED, nested, parse, raw
-from multinet.kernel.errors import translate
+from multinet.kernel.errors import reads, translate
 from multinet.kernel.namespace import Namespace
 
 NETLINK_NETFILTER = 12
@@ -174,6 +174,7 @@ class Nfnetlink:
 
         return insist(attempt, doing=message.doing)
 
+    @reads("the generation of the rules")
     def generation(self) -> int:
         """The number of the namespace's present rules, to be given to ``commit``."""
         question = Message(kind=MSG_GETGEN, doing="ask for the generation of the rules")
@@ -264,6 +265,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         offset += (length + 3) & ~3
 
 
+@reads("what it refused")
 def _status(kind: int, flags: int, body: bytes) -> tuple[int, str]:
     """The errno in an ERROR or DONE message, 0 for success, and what else the kernel says about it."""
     (code,) = STATUS.unpack_from(body)

@@ -16,6 +16,7 @@ from enum import IntEnum
 
 from multinet.errors import NotFound
 from multinet.kernel.attributes import parse, raw, text
+from multinet.kernel.errors import reads
 from multinet.kernel.nfnetlink import Message, Nfnetlink, insist, nest, number
 from multinet.kernel.nft_expr import Field, Meaning, meanings, target_of, wanted_by
 
@@ -161,6 +162,7 @@ class Rule:
     mark: str = ""
 
     @classmethod
+    @reads("a netfilter rule")
     def read(cls, body: bytes) -> Rule:
         parts = parse(body)
         userdata = _read_userdata(parts.get(RULE_USERDATA, b""))

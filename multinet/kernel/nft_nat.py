@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from multinet.cni.types import IP
 from multinet.kernel.attributes import parse, raw
+from multinet.kernel.errors import reads
 from multinet.kernel.nfnetlink import nest, number
 from multinet.kernel.nft_expr import (
     BITWISE_DREG,
@@ -74,6 +75,7 @@ class Translation:
     to_port: int
 
 
+@reads("a netfilter rule")
 def translation(rule: Sequence[Meaning], version: int) -> Translation | None:
     """None for a rule that translates no destination, or that says so in another way than nft's."""
     values = {

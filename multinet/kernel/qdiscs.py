@@ -14,6 +14,7 @@ from typing import Final
 from multinet.errors import NotFound
 from multinet.kernel import attributes
 from multinet.kernel.attributes import nested, raw, text, u32
+from multinet.kernel.errors import reads
 from multinet.kernel.links import Which, index_of, named
 from multinet.kernel.rtnl import F_CREATE, F_EXCL, Message, Rtnl
 
@@ -154,6 +155,7 @@ def _rate(rate: int, linklayer: int = 0) -> bytes:
 # Looking and deleting
 
 
+@reads("a queue")
 def find(net: Rtnl, link: Which, parent: int = ROOT) -> Qdisc | None:
     """None where there is nothing, or nothing that the kernel tells of (the one of a link that is down).
 
@@ -176,6 +178,7 @@ def classes(net: Rtnl, link: Which) -> list[Qdisc]:
     return [decode(body) for body in net.dump(message)]
 
 
+@reads("a queue")
 def decode(body: bytes) -> Qdisc:
     """The body of an RTM_NEWQDISC or RTM_NEWTCLASS."""
     _, _, handle, _, _ = TCMSG.unpack_from(body)

@@ -13,6 +13,7 @@ from multinet.cni.types import CIDR, IP
 from multinet.errors import KernelError, NotFound
 from multinet.kernel import attributes, links
 from multinet.kernel.attributes import nested, raw, u32
+from multinet.kernel.errors import reads
 from multinet.kernel.links import Which
 from multinet.kernel.rtnl import F_APPEND, F_CREATE, F_REPLACE, Message, Rtnl
 
@@ -80,6 +81,7 @@ class RouteEntry:
         return tuple(hop.gw for hop in self.hops) if self.hops else (self.gw,)
 
     @classmethod
+    @reads("a route")
     def of(cls, body: bytes) -> Self | None:
         """Decode the body of an RTM_NEWROUTE; None for a family other than IPv4 and IPv6."""
         family, prefix, _, _, table, protocol, scope, type_, _ = _RTMSG.unpack_from(body)

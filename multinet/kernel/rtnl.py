@@ -17,7 +17,7 @@ from typing import NamedTuple
 from multinet import steps
 from multinet.errors import KernelError, TryAgain
 from multinet.kernel import attributes
-from multinet.kernel.errors import translate
+from multinet.kernel.errors import reads, translate
 
 F_REQUEST, F_ACK, F_ECHO, F_DUMP_INTR = 0x001, 0x004, 0x008, 0x010
 F_DUMP = 0x300
@@ -152,7 +152,7 @@ class Rtnl:
                 if not first <= number <= last:
                     raise _out_of_step(messages[0])
                 if kind == NLMSG_ERROR:
-                    code = -_unpack_errno(body)[0]
+                    code = _code(body)
                     if code and refusal is None:
                         refusal = number - first, code, extack(flags, body)
                 else:
@@ -181,7 +181,7 @@ class Rtnl:
                     raise _out_of_step(message)
                 consistent = consistent and not flags & F_DUMP_INTR
                 if kind in (NLMSG_DONE, NLMSG_ERROR):
-                    code = -_unpack_errno(body)[0] if len(body) >= 4 else 0
+                    code = _code(body) if body else 0
                     said = extack(flags, body, repeated=kind == NLMSG_ERROR)
                     break
                 bodies.append(body)
@@ -221,6 +221,14 @@ def _out_of_step(message: Message) -> KernelError:
     return KernelError(f"could not {message.doing}: the kernel's answer is to another question")
 
 
+@reads("what it refused")
+def _code(body: bytes) -> int:
+    """The errno in front of an ERROR or DONE, 0 for none."""
+    code: int = -_unpack_errno(body)[0]
+    return code
+
+
+@reads("what it refused")
 def extack(flags: int, body: bytes, *, repeated: bool = True) -> str:
     """The kernel's own words in an error message, or "". ``repeated``: is our own header (or, if not capped,
     our whole message) in front of them?

@@ -10,6 +10,7 @@ from typing import Self
 from multinet.cni.types import CIDR, IP
 from multinet.kernel import attributes
 from multinet.kernel.attributes import raw, u32
+from multinet.kernel.errors import reads
 from multinet.kernel.rtnl import F_CREATE, F_EXCL, Message, Rtnl
 
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
@@ -32,6 +33,7 @@ class Rule:
     priority: int
 
     @classmethod
+    @reads("a rule")
     def of(cls, body: bytes) -> Self | None:
         """Decode the body of an RTM_NEWRULE; None for a family other than IPv4 and IPv6."""
         family, _, src_len, _, table, _, _, action, _ = _HEADER.unpack_from(body)

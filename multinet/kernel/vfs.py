@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from multinet.kernel.attributes import each, nested, parse, raw, u32
+from multinet.kernel.errors import reads
 from multinet.kernel.link import IFINFOMSG, IFLA_EXT_MASK
 from multinet.kernel.links import RTM_GETLINK, RTM_SETLINK, Which, index_of, named, packed_mac
 from multinet.kernel.rtnl import Message, Rtnl
@@ -49,6 +50,7 @@ class Vf:
     link_state: int
 
 
+@reads("a virtual function")
 def dump(net: Rtnl, pf: Which) -> list[Vf]:
     """The virtual functions of ``pf``; none where its driver has none."""
     body = IFINFOMSG.pack(0, 0, index_of(pf), 0, 0) + _WITH_VFS

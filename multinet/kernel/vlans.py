@@ -5,6 +5,7 @@ from __future__ import annotations
 from struct import Struct
 
 from multinet.kernel.attributes import each, nested, parse, raw, u16, u32
+from multinet.kernel.errors import reads
 from multinet.kernel.link import IFINFOMSG, IFLA_AF_SPEC, IFLA_EXT_MASK
 from multinet.kernel.rtnl import Message, Rtnl
 
@@ -35,6 +36,7 @@ def vlan_delete(index: int, vid: int, *, vid_end: int | None = None, of_bridge: 
     return _message(RTM_DELLINK, "remove", "from", index, 0, vid, vid_end, of_bridge)
 
 
+@reads("the VLANs of a port")
 def dump_vlans(net: Rtnl) -> dict[int, list[tuple[int, int]]]:
     """For each port and bridge, by index: its VLANs with their flags (PVID, UNTAGGED)."""
     body = IFINFOMSG.pack(AF_BRIDGE, 0, 0, 0, 0) + _COMPRESSED

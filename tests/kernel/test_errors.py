@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 import pytest
 from pyroute2.netlink.exceptions import NetlinkError
 
 from multinet.errors import Busy, Exists, KernelError, NotFound, NotPermitted
+from multinet.kernel import filters, nft, qdiscs
+from multinet.kernel.addresses import Addr
+from multinet.kernel.attributes import raw, text
 from multinet.kernel.errors import asking, translate
+from multinet.kernel.link import IFLA_MTU, IFLA_OPERSTATE, Link
+from multinet.kernel.routes import RouteEntry
+from multinet.kernel.rules import Rule
 
 KINDS = {
     errno.ENOENT: NotFound,
@@ -65,3 +72,44 @@ def test_pyroute2_repeating_the_errno_is_not_said_twice() -> None:
 def test_any_other_error_goes_through() -> None:
     with pytest.raises(ZeroDivisionError), asking("divide"):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("read", "message", "said"),
+    [
+        (
+            Link,
+            b"\0\0\1",
+            "could not read what the kernel tells of a link: unpack_from requires a buffer of at least",
+        ),
+        (Addr.of, bytes(8), "could not read what the kernel tells of an address: 2"),
+        (
+            RouteEntry.of,
+            b"\2" + bytes(11) + raw(5, b"\x0a\1\2"),
+            "could not read what the kernel tells of a route: ",
+        ),
+        (Rule.of, b"\2", "could not read what the kernel tells of a rule: "),
+        (qdiscs.decode, bytes(20) + text(1, "tbf"), "could not read what the kernel tells of a queue: 1"),
+        (filters.decode, b"", "could not read what the kernel tells of a filter: "),
+        (nft.Rule.read, b"", "could not read what the kernel tells of a netfilter rule: "),
+    ],
+    ids=["link", "address", "route", "rule", "queue", "filter", "netfilter rule"],
+)
+def test_a_message_that_lacks_a_part_is_an_error_of_ours(
+    read: Callable[[bytes], object], message: bytes, said: str
+):
+    with pytest.raises(KernelError) as caught:
+        read(message)
+    assert caught.value.message.startswith(said)
+    assert caught.value.hint == "this kernel speaks otherwise than those that are known: please report it"
+
+
+def test_a_member_of_a_link_that_is_cut_short_is_an_error_of_ours():
+    link = Link(bytes(16) + raw(IFLA_MTU, b"\1\2") + raw(IFLA_OPERSTATE, b""))
+    for member in ("mtu", "operstate"):
+        with pytest.raises(KernelError, match="^could not read what the kernel tells of a link: "):
+            getattr(link, member)
+
+
+def test_a_number_that_no_error_has_is_told_as_it_is():
+    assert translate(2**31, "list links").message == f"could not list links: error {2**31}"
