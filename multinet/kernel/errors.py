@@ -58,8 +58,9 @@ def reads(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
             try:
                 return read(*args, **kwargs)
             except UNREADABLE as error:
+                why = "a part is missing" if isinstance(error, LookupError) else str(error)
                 raise KernelError(
-                    f"could not read what the kernel tells of {what}: {error}",
+                    f"could not read what the kernel tells of {what}: {why}",
                     hint="this kernel speaks otherwise than those that are known: please report it",
                 ) from error
 
