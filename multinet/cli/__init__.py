@@ -18,6 +18,7 @@ LEFT_OUT = ("kubernetes", "rich")
 
 COMMANDS = {
     "doctor": "multinet.cli.doctor:doctor",
+    "events": "multinet.cli.requests.events:events",
     "explain": "multinet.cli.explain.command:explain",
     "graph": "multinet.cli.graph:graph",
     "install": "multinet.cli.install:install",
@@ -27,6 +28,7 @@ COMMANDS = {
     "migrate": "multinet.cli.migrate:migrate",
     "sandbox": "multinet.cli.sandbox.commands:sandbox",
     "show": "multinet.cli.show:show",
+    "trace": "multinet.cli.requests.trace:trace",
     "uninstall": "multinet.cli.uninstall:uninstall",
     "uninstall-everywhere": "multinet.cli.everywhere:uninstall_everywhere",
 }

@@ -17,6 +17,7 @@ from multinet.folder.cluster import STATUS_SUFFIX
 from multinet.kube import paths
 from multinet.kube.client import Api
 from multinet.kube.errors import ApiError, ApiForbidden, ApiNotFound
+from multinet.kube.events import COMPONENT
 from multinet.npwg import nad
 from multinet.npwg.annotations import NETWORK_STATUS
 from multinet.npwg.nad import NetworkAttachmentDefinition
@@ -75,7 +76,15 @@ class Live:
             found = self._list(paths.events(pod.namespace), {"fieldSelector": selector})
         except ApiForbidden:
             return []
-        return sorted(found, key=_when)
+        return sorted(found, key=when)
+
+    def said(self, namespace: str = "", pod: str = "") -> Sequence[Mapping[str, Any]]:
+        """The events of multinet's agents, the oldest first: all, or of one namespace, or about one pod there."""
+        about = {"reportingComponent": COMPONENT}
+        if pod:
+            about |= {"involvedObject.kind": "Pod", "involvedObject.name": pod}
+        selector = ",".join(f"{key}={value}" for key, value in about.items())
+        return sorted(self._list(paths.events(namespace), {"fieldSelector": selector}), key=when)
 
     def settings(self) -> Settings | None:
         """Those of the DaemonSet's ConfigMap; None where there is none, or this user may not see it. Raises
@@ -198,7 +207,7 @@ def _for_people(error: ApiError) -> ApiError:
     return error
 
 
-def _when(event: Mapping[str, Any]) -> str:
+def when(event: Mapping[str, Any]) -> str:
     """RFC 3339 sorts as text."""
     metadata = event.get("metadata") or {}
     return str(

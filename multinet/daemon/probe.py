@@ -48,16 +48,18 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if status == 200 else 1
 
 
-def ask(place: endpoint.Endpoint, path: str) -> tuple[int, str]:
+def ask(
+    place: endpoint.Endpoint, path: str, *, seconds: float = SECONDS, most: int = MOST_ANSWER_BYTES
+) -> tuple[int, str]:
     """Status and body. Raises OSError."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     family, where = place
     with socket.socket(family, socket.SOCK_STREAM) as connection:
-        connection.settimeout(SECONDS)
+        connection.settimeout(seconds)
         connection.connect(where)
         connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         answer = b""
-        while len(answer) < MOST_ANSWER_BYTES:
+        while len(answer) < most:
             connection.settimeout(max(0.001, end - time.monotonic()))
             if not (more := connection.recv(MOST_ANSWER_BYTES)):
                 break

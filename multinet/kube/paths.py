@@ -7,6 +7,7 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 PODS = "/api/v1/pods"
+EVENTS = "/api/v1/events"
 NADS = "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"
 RESOURCE_SLICES = "/apis/resource.k8s.io/v1/resourceslices"
 
@@ -52,8 +53,9 @@ def resource_claim(namespace: str, name: str) -> str:
     return f"/apis/resource.k8s.io/v1/namespaces/{quote(namespace, safe='')}/resourceclaims/{quote(name, safe='')}"
 
 
-def events(namespace: str) -> str:
-    return f"/api/v1/namespaces/{quote(namespace, safe='')}/events"
+def events(namespace: str = "") -> str:
+    """All of them, or a namespace's."""
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}/events" if namespace else EVENTS
 
 
 def event(namespace: str, name: str) -> str:

@@ -17,7 +17,17 @@ HEAVY = {"pyroute2", "kubernetes", "jsonschema", "rich", "yaml", "structlog", "m
 
 @pytest.mark.parametrize(
     "command",
-    [(), ("explain",), ("lint",), ("migrate",), ("sandbox",), ("sandbox", "up"), ("sandbox", "graph")],
+    [
+        (),
+        ("events",),
+        ("explain",),
+        ("lint",),
+        ("migrate",),
+        ("trace",),
+        ("sandbox",),
+        ("sandbox", "up"),
+        ("sandbox", "graph"),
+    ],
 )
 def test_help_imports_nothing_that_takes_long(command: tuple[str, ...]) -> None:
     """In a process of its own: this one has everything already."""
