@@ -193,7 +193,9 @@ class CheckFailed(MultinetError):
 
 
 class PluginFailed(MultinetError):
-    """An executable failed; ``plugin_code`` is the code it gave (0 when it gave none)."""
+    """An executable failed; ``plugin_code`` is the code it gave (0 when it gave none, which is answered as 999: 0
+    would read as success).
+    """
 
     def __init__(self, message: str, *, plugin_code: int, hint: str = "", details: str = "") -> None:
         super().__init__(message, hint=hint, details=details)
@@ -201,7 +203,7 @@ class PluginFailed(MultinetError):
 
     @property
     def cni_code(self) -> int:
-        return self.plugin_code
+        return self.plugin_code or self.code
 
 
 def _tellable(words: str) -> str:
@@ -212,10 +214,8 @@ def _tellable(words: str) -> str:
 
 
 def code_of(error: BaseException) -> int:
-    """The code that a failure is counted and logged under: never 0, which an executable may fail with, and
-    which would read as success.
-    """
-    return (isinstance(error, MultinetError) and error.cni_code) or MultinetError.code
+    """The code that a failure is answered, counted and logged under."""
+    return error.cni_code if isinstance(error, MultinetError) else MultinetError.code
 
 
 def raise_together(failures: Sequence[MultinetError]) -> None:

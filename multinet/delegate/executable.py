@@ -26,7 +26,15 @@ from multinet.deadline import Deadline
 from multinet.delegate.contract import Call, Delegate
 from multinet.delegate.process import TooMuch, exchange
 from multinet.delegate.undo import Undo
-from multinet.errors import DecodingFailure, InvalidConfig, MultinetError, PluginFailed, TryAgain, inside
+from multinet.errors import (
+    DecodingFailure,
+    IncompatibleVersion,
+    InvalidConfig,
+    MultinetError,
+    PluginFailed,
+    TryAgain,
+    inside,
+)
 from multinet.steps import step
 
 TIMEOUT_SECONDS = 110.0
@@ -35,6 +43,9 @@ TIMEOUT_SECONDS = 110.0
 
 OUTPUT_BYTES = 4 << 20
 """What one may print. A result is a few hundred bytes; a runaway must not fill the memory."""
+
+MOST_SHOWN = 2000
+"""Characters of what a failed one wrote to stderr, the last ones."""
 
 MAX_CODE = 2**64 - 1
 """Of an error: other callers read it as Go's ``uint``."""
@@ -220,11 +231,16 @@ def _start(file: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 
 def failure(type_: str, code: int, stdout: bytes, stderr: bytes) -> MultinetError:
-    """The error that a failed executable printed, or a sentence about what it printed instead."""
-    words = stderr.decode(errors="replace").strip()
+    """The error that a failed executable printed, or a sentence about what it printed instead.
+
+    What it printed is told to the runtime and the log alone: one that prints its configuration may print a password,
+    and a message goes to the events of a pod.
+    """
+    words = stderr.decode(errors="replace").strip()[-MOST_SHOWN:]
+    where = f"what it printed stands in the agent's log; look at {type_}'s own log, too"
     if not stdout.strip():
         message = f"{type_} failed without an error message (exit status {code})"
-        return PluginFailed(message, plugin_code=0, details=words[-2000:])
+        return PluginFailed(message, plugin_code=0, hint=where, details=words)
     try:
         answer = load(stdout)
         if not isinstance(answer, Mapping):
@@ -233,17 +249,25 @@ def failure(type_: str, code: int, stdout: bytes, stderr: bytes) -> MultinetErro
         if type(plugin_code) is not int or not 0 <= plugin_code <= MAX_CODE or not isinstance(message, str):
             raise DecodingFailure("'code' is not a number or 'msg' not a text")
     except MultinetError as error:
-        shown = stdout[:500].decode(errors="replace")
         return PluginFailed(
-            f"{type_} failed (exit status {code}) and its error can't be read ({error.message}): {shown!r}",
+            f"{type_} failed (exit status {code}), and what it printed is no CNI error",
             plugin_code=0,
-            details=words[-2000:],
+            hint=where,
+            details="\n".join(
+                filter(None, [error.message, repr(stdout[:500].decode(errors="replace")), words])
+            ),
         )
     details = answer.get("details", "")
     return PluginFailed(
         message or f"{type_} failed (exit status {code})",
         plugin_code=plugin_code,
-        details="\n".join(
-            part for part in (details if isinstance(details, str) else "", words[-2000:]) if part
-        ),
+        hint=_next_step(plugin_code, message, where),
+        details="\n".join(filter(None, [details if isinstance(details, str) else "", words])),
     )
+
+
+def _next_step(code: int, message: str, where: str) -> str:
+    """Where its own words are not all that there is to say."""
+    if code == IncompatibleVersion.code:
+        return "write a cniVersion that the plugin serves"
+    return "" if message else where

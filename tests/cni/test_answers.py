@@ -75,7 +75,7 @@ def test_bytes_that_an_error_quotes_can_be_written_everywhere():
         (LimitedConnectivity("down"), 51),
         (NotFound("no such link", errno=19), 999),
         (PluginFailed("no", plugin_code=107), 107),
-        (PluginFailed("no", plugin_code=0), 0),
+        (PluginFailed("no", plugin_code=0), 999),
     ],
 )
 def test_each_error_has_its_code(error: MultinetError, code: int) -> None:

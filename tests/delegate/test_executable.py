@@ -133,14 +133,13 @@ def test_its_error_is_passed_on_with_its_code(program: Program):
         ("""echo '{"msg": ""}'; exit 1""", "mine failed (exit status 1)", ""),
         (
             "echo '[1]'; exit 1",
-            "mine failed (exit status 1) and its error can't be read (not an object): '[1]\\n'",
-            "",
+            "mine failed (exit status 1), and what it printed is no CNI error",
+            "not an object\n'[1]\\n'",
         ),
         (
             """echo '{"code": "x"}'; exit 1""",
-            "mine failed (exit status 1) and its error can't be read ('code' is not a number or 'msg' not a text): "
-            "'{\"code\": \"x\"}\\n'",
-            "",
+            "mine failed (exit status 1), and what it printed is no CNI error",
+            "'code' is not a number or 'msg' not a text\n'{\"code\": \"x\"}\\n'",
         ),
     ],
 )  # fmt: skip
@@ -148,22 +147,24 @@ def test_a_failure_without_an_error_object_is_told_as_what_it_is(
     program: Program, script: str, said: str, details: str
 ):
     error = failed(program(script))
-    assert (error.cni_code, error.message, error.details) == (0, said, details)
+    assert (error.cni_code, error.message, error.details) == (999, said, details)
+    assert error.hint == "what it printed stands in the agent's log; look at mine's own log, too"
 
 
 @pytest.mark.parametrize("code", ["true", "-1", "1.5", str(2**64), "1" + 400 * "0"])
-def test_a_code_that_no_caller_could_read_is_none(program: Program, code: str):
+def test_a_code_that_no_caller_could_read_is_999(program: Program, code: str):
     """``true`` is a number to Python, and could not even be printed."""
     error = failed(program(f"""echo '{{"code": {code}, "msg": "no luck"}}'; exit 1"""))
-    assert error.cni_code == 0
-    assert "its error can't be read ('code' is not a number or 'msg' not a text)" in error.message
-    assert json.loads(answer.failure(error))["code"] == 0
+    assert error.cni_code == 999
+    assert error.message == "mine failed (exit status 1), and what it printed is no CNI error"
+    assert json.loads(answer.failure(error))["code"] == 999
 
 
-def test_garbage_for_an_error_is_shown_but_not_all_of_it(program: Program):
+def test_garbage_for_an_error_is_shown_but_not_all_of_it_and_not_in_the_message(program: Program):
     error = failed(program("head -c 5000 /dev/zero | tr '\\0' x; exit 1"))
-    assert error.message.startswith("mine failed (exit status 1) and its error can't be read (")
-    assert error.message.count("x") < 600
+    assert error.message == "mine failed (exit status 1), and what it printed is no CNI error"
+    assert error.details.endswith(repr(500 * "x"))
+    assert error.details.count("x") < 600
 
 
 @pytest.mark.parametrize("said", ["", "garbage", "[]", '{"ips": 7}', '{"cniVersion": "7.7.7"}'])
