@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,26 @@ def test_every_place_of_its_settings_is_mounted(rendered: list[Object]):
 
     assert {place: writable(place) for place in written} == dict.fromkeys(written, True)
     assert {place: writable(place) for place in read} == dict.fromkeys(read, False)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        *(pytest.param(lambda name=name: overlay(name), id=name) for name in OVERLAYS),
+        pytest.param(lambda: rendering.helm('paths={"kubelet": "/var/lib/k0s/kubelet"}'), id="another root"),
+    ],
+)
+def test_the_folder_of_device_plugins_is_the_same_whatever_the_kubelets_root(
+    objects: Callable[[], list[Object]],
+):
+    """DevicePluginPath in k8s.io/kubelet is a constant; only the socket of pod resources moves with --root-dir."""
+    made = objects()
+    (place,) = (
+        one["hostPath"]["path"] for one in pod_spec(made)["volumes"] if one["name"] == "device-plugins"
+    )
+    assert place == "/var/lib/kubelet/device-plugins"
+    agent = Settings.parse(rendering.settings(made), primary_is_found=True).agent
+    assert agent.kubelet_checkpoint.parent == Path(place)
 
 
 def test_the_programs_of_the_settings_are_in_the_folder_that_is_installed_to(rendered: list[Object]):
