@@ -10,15 +10,15 @@ from typing import Any, Final
 
 import yaml
 
+from multinet import yamls
 from multinet.cni.jsonkeys import kind
 from multinet.errors import DecodingFailure, IOFailure, inside
-from multinet.folder.cluster import HOME, STATUS_SUFFIX, SUFFIXES, told
+from multinet.folder.cluster import HOME, STATUS_SUFFIX, SUFFIXES
 from multinet.npwg import nad
 from multinet.npwg.nad import KIND as NAD_KIND
 from multinet.npwg.nad import NetworkAttachmentDefinition
 
 STDIN: Final = "-"
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,9 +99,9 @@ def _read(file: Path | str, name: str) -> Iterator[Object]:
     except OSError as error:
         raise IOFailure(f"could not read it: {error.strerror}") from error
     try:
-        documents = list(_documents(content))
+        documents = list(yamls.load_all(content))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"it is not YAML: {told(error)}", hint="correct the file") from error
+        raise DecodingFailure(f"it is not YAML: {yamls.told(error)}", hint="correct the file") from error
     for node, document in documents:
         if document is None:
             continue
@@ -121,16 +121,6 @@ def _read(file: Path | str, name: str) -> Iterator[Object]:
 
 def is_definition(one: Object) -> bool:
     return one.kind == NAD_KIND
-
-
-def _documents(content: bytes) -> Iterator[tuple[yaml.Node, Any]]:
-    loader = _LOADER(content)
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            yield node, loader.construct_document(node)
-    finally:
-        loader.dispose()
 
 
 def files_of(path: Path | str) -> list[Path | str]:

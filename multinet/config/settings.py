@@ -137,6 +137,8 @@ def _yaml(content: bytes) -> Any:
     import yaml  # JSON is what most have, and needs none of it
 
     try:
-        return yaml.safe_load(content)
+        return yamls.load(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"it is neither JSON nor YAML: {error}", hint="correct the file") from error
+        raise DecodingFailure(f"it is neither JSON nor YAML: {yamls.told(error)}", hint="correct the file") from error
+    from multinet import yamls
+

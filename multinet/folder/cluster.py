@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from multinet import files
+from multinet import files, yamls
 from multinet.cni.jsonkeys import kind
 from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, MultinetError, inside
 from multinet.npwg import nad, status
@@ -141,11 +141,11 @@ class FolderCluster:
 def read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
     """Every object of a YAML (or JSON) file. Raises DecodingFailure with the line, IOFailure."""
     try:
-        documents = list(yaml.load_all(path.read_bytes(), Loader=_LOADER))
+        documents = [document for _, document in yamls.load_all(path.read_bytes())]
     except OSError as error:
         raise IOFailure(f"could not read {path}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"{path} is not YAML: {told(error)}", hint="correct the file") from error
+        raise DecodingFailure(f"{path} is not YAML: {yamls.told(error)}", hint="correct the file") from error
     for document in documents:
         if not isinstance(document, Mapping):
             if document is None:
@@ -158,16 +158,6 @@ def read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
             yield from (item for item in document["items"] if isinstance(item, Mapping))
         else:
             yield document
-
-
-def told(error: Exception) -> str:
-    """What the reader expected, and where: ``did not find expected key (line 3, column 1)``."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
-    if isinstance(error, yaml.reader.ReaderError):
-        return f"{error.reason} (position {error.position})"
-    return str(error)
 
 
 def metadata_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -190,6 +180,3 @@ def annotations_of(metadata: Mapping[str, Any]) -> Mapping[str, str]:
                     f"metadata.annotations: the value of {key!r} is not a text", hint="put it into quotes"
                 )
     return dict(found)
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from multinet import log
+from multinet import log, yamls
 from multinet.errors import InvalidConfig, inside
 from multinet.kube.access import Access
 
@@ -67,11 +67,11 @@ def read(*files: Path, context: str = "") -> Access:
 
 def _content(path: Path) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yamls.load(path.read_text())
     except OSError as error:
         raise InvalidConfig(f"could not read it: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidConfig(f"it is not YAML: {error}") from error
+        raise InvalidConfig(f"it is not YAML: {yamls.told(error)}") from error
     if not isinstance(content, dict):
         raise InvalidConfig("it is not an object")
     return content

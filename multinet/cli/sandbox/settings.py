@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from multinet import yamls
 from multinet.cli.sandbox.ledger import Ledger
 from multinet.cni.netconf import NetConfList
 from multinet.errors import DecodingFailure, InvalidConfig, IOFailure, inside
@@ -62,11 +63,11 @@ def choose(config: Path | None, paths: Sequence[Path]) -> Mapping[str, Any]:
 def read(file: Path) -> Mapping[str, Any]:
     """A list, or a plugin's configuration, in YAML or JSON."""
     try:
-        document = yaml.safe_load(file.read_bytes())
+        document = yamls.load(file.read_bytes())
     except OSError as error:
         raise IOFailure(f"could not read {file}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"{file} is not YAML: {error}", hint="correct the file") from error
+        raise DecodingFailure(f"{file} is not YAML: {yamls.told(error)}", hint="correct the file") from error
     with inside(str(file)):
         conflist = NetConfList.parse(json.dumps(document, default=str))
         types = [plugin.get("type") for plugin in conflist.plugins]
