@@ -225,6 +225,7 @@ format: venv ## Format the code and mend what the linter can mend
 .PHONY: chart
 chart: ## Copy the manifests into the Helm chart, which is made of them
 	@cp deploy/manifests/{rbac,policy,config,daemonset}.yaml deploy/helm/multinet/manifests/
+	@cp deploy/components/firewalld/daemonset.yaml deploy/helm/multinet/manifests/firewalld.yaml
 	@cp deploy/uninstall/job.yaml deploy/helm/multinet/manifests/uninstall.yaml
 	@cp crds/network-attachment-definition.yaml deploy/helm/multinet/crds/
 

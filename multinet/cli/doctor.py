@@ -65,7 +65,7 @@ def _findings(source: Choice) -> Iterator[Finding]:
         with source.api() as api:
             yield from run("cluster", lambda: cluster.look(api))
         return
-    from multinet.cli.checks import agent, configuration, kernel, leftovers, rights
+    from multinet.cli.checks import agent, configuration, firewall, kernel, leftovers, rights
     from multinet.cli.checks import api as at_the_api
     from multinet.cli.checks.patient import Patient
     from multinet.view.journal import Journal
@@ -78,6 +78,7 @@ def _findings(source: Choice) -> Iterator[Finding]:
         ("chain", configuration.look),
         ("rights", rights.look),
         ("kernel", kernel.look),
+        ("firewall", firewall.look),
         ("API", at_the_api.look),
         ("leftovers", leftovers.look),
     ):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -26,8 +28,20 @@ def kustomize(folder: Path) -> list[Object]:
     return _objects(_run("kustomize", "build", str(folder)))
 
 
-def overlay(name: str) -> list[Object]:
-    return kustomize(DEPLOY / "overlays" / name)
+def overlay(name: str, components: Sequence[str] = ()) -> list[Object]:
+    """``components``: with these added to it, as in an overlay of a user's own."""
+    if not components:
+        return kustomize(DEPLOY / "overlays" / name)
+    with TemporaryDirectory() as own:
+        shutil.copytree(DEPLOY, Path(own) / "deploy")
+        made = Path(own) / "deploy" / "overlays" / "own"
+        made.mkdir()
+        content = {
+            "resources": [f"../{name}"],
+            "components": [f"../../components/{component}" for component in components],
+        }
+        (made / "kustomization.yaml").write_text(yaml.safe_dump(content))
+        return kustomize(made)
 
 
 def helm(

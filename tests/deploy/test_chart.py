@@ -21,6 +21,7 @@ COPIES = {
         for name in ("rbac", "policy", "config")
     },
     "manifests/daemonset.yaml": DEPLOY / "manifests" / "daemonset.yaml",
+    "manifests/firewalld.yaml": DEPLOY / "components" / "firewalld" / "daemonset.yaml",
     "manifests/uninstall.yaml": DEPLOY / "uninstall" / "job.yaml",
     "crds/network-attachment-definition.yaml": tree.ROOT / "crds" / "network-attachment-definition.yaml",
 }
@@ -86,6 +87,11 @@ def test_the_archive_has_all_that_it_is_made_of(tmp_path: Path):
 
 
 # --- values ---
+
+
+def test_firewalld_is_reached_as_by_the_component_of_that_name():
+    objects = others(helm("firewalld=true"))
+    assert meant(objects) == meant(rendering.overlay("containerd", components=["firewalld"]))
 
 
 def test_an_image_is_named_by_tag_or_by_digest():

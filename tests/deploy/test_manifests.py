@@ -84,6 +84,27 @@ def test_nothing_of_the_node_is_mounted_that_is_not_needed(rendered: list[Object
     assert len(places) == 13
 
 
+@pytest.mark.cluster
+def test_the_systems_bus_is_mounted_for_whom_asks_for_firewalld_and_for_nobody_else(plane: ControlPlane):
+    asked = overlay("containerd", components=["firewalld"])
+    apply(plane, *asked, dry_run=True)
+    plain, more = pod_spec(overlay("containerd")), pod_spec(asked)
+    bus = {"path": "/var/run/dbus", "type": "DirectoryOrCreate"}
+    assert [one for one in more["volumes"] if one not in plain["volumes"]] == [
+        {"name": "dbus", "hostPath": bus}
+    ]
+    mounts = [{"name": "dbus", "mountPath": "/var/run/dbus", "readOnly": True}]
+    assert [
+        one
+        for one in more["containers"][0]["volumeMounts"]
+        if one not in plain["containers"][0]["volumeMounts"]
+    ] == mounts
+    for spec in (plain, more):
+        del spec["volumes"]
+        del spec["containers"][0]["volumeMounts"]
+    assert plain == more
+
+
 def test_every_volume_is_mounted_and_at_the_place_that_it_has_on_the_node(rendered: list[Object]):
     spec = pod_spec(rendered)
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
