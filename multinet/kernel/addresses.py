@@ -58,15 +58,15 @@ class Addr:
         packed = found.get(IFA_LOCAL) or found[IFA_ADDRESS]
         if IFA_FLAGS in found:  # all 32 bits; the header has room for eight
             (flags,) = _U32.unpack_from(found[IFA_FLAGS])
-        return cls(index=index, address=_cidr(packed, prefix), scope=scope, flags=flags)
+        return cls(index=index, address=on_subnet(packed, prefix), scope=scope, flags=flags)
 
 
 _U32 = Struct("=I")
 
 
 @lru_cache(maxsize=256)
-def _cidr(packed: bytes, prefix: int) -> CIDR:
-    """The few that are looked at on every ADD are the gateways'."""
+def on_subnet(packed: bytes, prefix: int) -> CIDR:
+    """The address of these bytes. The few that are looked at on every ADD are the gateways'."""
     return IPv4Interface((packed, prefix)) if len(packed) == 4 else IPv6Interface((packed, prefix))
 
 
@@ -77,7 +77,7 @@ def add(link: Which, address: CIDR, *, nodad: bool = False) -> Message:
     length = address.network.prefixlen
     if address.version == 4 and length < 31:
         body += raw(IFA_BROADCAST, (int(address) | (1 << 32 - length) - 1).to_bytes(4, "big"))
-    doing = f"add {address} to {links.named(link)}"
+    doing = f"add {address!s} to {links.named(link)}"
     return Message(doing=doing, type=RTM_NEWADDR, flags=F_CREATE | F_EXCL, body=body)
 
 
@@ -87,7 +87,7 @@ def delete(link: Which, address: CIDR) -> Message:
 
 
 def _body(link: Which, address: CIDR, flags: int) -> bytes:
-    packed = address.ip.packed
+    packed = address.packed
     header = _ifaddr(
         FAMILIES[address.version], address.network.prefixlen, flags, SCOPE_UNIVERSE, links.index_of(link)
     )

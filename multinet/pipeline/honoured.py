@@ -16,10 +16,11 @@ from multinet.plan import Attachment
 
 def verify(attachment: Attachment, result: Result) -> None:
     """Raise InvalidConfig when an address or the MAC that was asked for is not in the result."""
-    given = {address.address.ip for address in result.ips}
-    for asked in attachment.ips:
-        if ip_interface(asked).ip not in given:
-            raise _ignored(attachment, "address", asked, "ips")
+    if attachment.ips:
+        given = {address.address.ip for address in result.ips}
+        for asked in attachment.ips:
+            if ip_interface(asked).ip not in given:
+                raise _ignored(attachment, "address", asked, "ips")
     if attachment.mac:
         macs = {interface.mac.lower() for interface in result.interfaces if interface.sandbox}
         if attachment.mac.lower().replace("-", ":") not in macs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Interface, IPv6Interface
+from typing import NamedTuple
 
 from delegates.ipam.host_local.index import Index
 from delegates.ipam.host_local.ranges import Range, RangeSet
@@ -11,7 +12,14 @@ from multinet.cni.types import CIDR, IP, Address
 from multinet.errors import AddressError
 
 
-def reserve(store: Store, ranges: RangeSet, number: int, owner: bytes, wanted: IP | None) -> Address:
+class Given(NamedTuple):
+    """``name``: the address as a text, which its file is called by."""
+
+    address: Address
+    name: str
+
+
+def reserve(store: Store, ranges: RangeSet, number: int, owner: bytes, wanted: IP | None) -> Given:
     """``number`` is the set's; ``wanted`` lies in it. Raises AddressError, IOFailure."""
     if wanted is not None:
         return _reserve_wanted(store, ranges, owner, wanted)
@@ -20,8 +28,9 @@ def reserve(store: Store, ranges: RangeSet, number: int, owner: bytes, wanted: I
     while True:
         one, free = next_free(store.index, ranges, last)
         address = _on_subnet(one, free)
-        if store.reserve(address.ip, owner):
-            return Address(address=address, gateway=one.gateway)
+        name = str(address.ip)
+        if store.reserve(name, owner):
+            return Given(Address(address=address, gateway=one.gateway), name)
 
 
 def next_free(index: Index, ranges: RangeSet, last: IP | None) -> tuple[Range, int]:
@@ -35,7 +44,7 @@ def next_free(index: Index, ranges: RangeSet, last: IP | None) -> tuple[Range, i
     return found
 
 
-def _reserve_wanted(store: Store, ranges: RangeSet, owner: bytes, wanted: IP) -> Address:
+def _reserve_wanted(store: Store, ranges: RangeSet, owner: bytes, wanted: IP) -> Given:
     """A wanted address is given also to who has one already, as the reference does."""
     one = ranges.range_of(wanted)
     assert one is not None, "the address was chosen because it lies in this set"
@@ -44,12 +53,13 @@ def _reserve_wanted(store: Store, ranges: RangeSet, owner: bytes, wanted: IP) ->
             f"requested ip {wanted} is subnet's gateway",
             hint="ask for another, or give the range another gateway",
         )
-    if not store.reserve(wanted, owner):
+    name = str(wanted)
+    if not store.reserve(name, owner):
         raise AddressError(
             f"requested IP address {wanted} is not available in range set {ranges}",
-            hint=_holder(store.index.content(str(wanted)) or b""),
+            hint=_holder(store.index.content(name) or b""),
         )
-    return Address(address=_on_subnet(one, int(wanted)), gateway=one.gateway)
+    return Given(Address(address=_on_subnet(one, int(wanted)), gateway=one.gateway), name)
 
 
 def _holder(content: bytes) -> str:
@@ -73,4 +83,4 @@ def _refuse_second(store: Store, ranges: RangeSet, owner: bytes) -> None:
 def _on_subnet(one: Range, number: int) -> CIDR:
     """The address of that number, with the subnet's length."""
     length = one.subnet.prefixlen
-    return IPv4Interface((number, length)) if one.subnet.version == 4 else IPv6Interface((number, length))
+    return IPv4Interface((number, length)) if one.version == 4 else IPv6Interface((number, length))

@@ -61,10 +61,9 @@ class HostLocal(Delegate[HostLocalConf]):
             raise AddressError(
                 f"failed to allocate for range {number}: {error.message}", hint=error.hint
             ) from None
-        name = str(given.address.ip)
-        undo.push(f"release {name}", partial(self._take_back, _folder(call), name, owner))
-        store.set_last_reserved(number, given.address.ip)
-        return given
+        undo.push(f"release {given.name}", partial(self._take_back, _folder(call), given.name, owner))
+        store.set_last_reserved(number, given.name)
+        return given.address
 
     def _take_back(self, folder: str, name: str, owner: bytes) -> None:
         with Store(folder, self._indexes) as store:

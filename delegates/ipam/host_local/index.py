@@ -145,21 +145,31 @@ class Indexes:
     def __init__(self) -> None:
         self._lock = Lock()
         self._kept: dict[str, tuple[Stamp, Index]] = {}
+        self._entries = 0
+        """In all of them."""
 
     def take(self, folder: str) -> tuple[Index, Stamp, bool]:
         """The index as the folder is now, its stamp, and whether that may be trusted. Raises OSError."""
         stamp = Stamp.of(folder)
         with self._lock:
-            kept = self._kept.pop(folder, None)
+            kept = self._pop(folder)
         if kept is not None and kept[0] == stamp:
             return kept[1], stamp, True
         return Index.read(folder), stamp, time.time_ns() - stamp.time > OLD
 
     def keep(self, folder: str, index: Index, stamp: Stamp) -> None:
         with self._lock:
+            self._pop(folder)
             self._kept[folder] = stamp, index
-            while len(self._kept) > FOLDERS or sum(len(one) for _, one in self._kept.values()) > ENTRIES:
-                del self._kept[next(iter(self._kept))]
+            self._entries += len(index)
+            while len(self._kept) > FOLDERS or self._entries > ENTRIES:
+                self._pop(next(iter(self._kept)))
+
+    def _pop(self, folder: str) -> tuple[Stamp, Index] | None:
+        kept = self._kept.pop(folder, None)
+        if kept is not None:
+            self._entries -= len(kept[1])
+        return kept
 
 
 def mark(folder: str, before: Stamp) -> Stamp | None:

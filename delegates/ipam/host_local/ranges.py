@@ -8,7 +8,7 @@ walks over addresses one by one; ``taken`` jumps over what is in use.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from itertools import combinations
@@ -32,25 +32,36 @@ class Taken(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
-    """``start`` and ``end`` belong to it."""
+    """``start`` and ``end`` belong to it. Numbers are kept beside the addresses: every ADD asks for them again."""
 
     subnet: Network
     start: IP
     end: IP
     gateway: IP
+    version: int = field(init=False, repr=False, compare=False)
+    first: int = field(init=False, repr=False, compare=False)
+    last: int = field(init=False, repr=False, compare=False)
+    never: int = field(init=False, repr=False, compare=False)
+    """The gateway's number, -1 where that is of the other family."""
+
+    def __post_init__(self) -> None:
+        same = self.gateway.version == self.subnet.version
+        for name, value in (
+            ("version", self.subnet.version),
+            ("first", int(self.start)),
+            ("last", int(self.end)),
+            ("never", int(self.gateway) if same else -1),
+        ):
+            object.__setattr__(self, name, value)
 
     def __contains__(self, address: IP) -> bool:
-        return address.version == self.subnet.version and int(self.start) <= int(address) <= int(self.end)
+        return address.version == self.version and self.first <= int(address) <= self.last
 
     def __str__(self) -> str:
         return f"{self.start}-{self.end}"
 
     def overlaps(self, other: Range) -> bool:
-        return (
-            self.subnet.version == other.subnet.version
-            and int(self.start) <= int(other.end)
-            and int(other.start) <= int(self.end)
-        )
+        return self.version == other.version and self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,13 +72,16 @@ class RangeSet:
 
     @property
     def version(self) -> int:
-        return self.ranges[0].subnet.version
+        return self.ranges[0].version
 
     def __str__(self) -> str:
         return ",".join(map(str, self.ranges))
 
     def range_of(self, address: IP) -> Range | None:
-        return next((one for one in self.ranges if address in one), None)
+        for one in self.ranges:
+            if address in one:
+                return one
+        return None
 
     def overlaps(self, other: RangeSet) -> bool:
         return any(mine.overlaps(theirs) for mine in self.ranges for theirs in other.ranges)
@@ -76,7 +90,7 @@ class RangeSet:
         """The next address to give, as a number, when ``last`` was given last; None when all are in use."""
         for one, low, high in self._around(last):
             free = taken.first_free(low)
-            if one.gateway.version == self.version and free == int(one.gateway):
+            if free == one.never:
                 free = taken.first_free(free + 1)
             if free <= high:
                 return one, free
@@ -88,13 +102,13 @@ class RangeSet:
         first = self.range_of(last) if last is not None else None
         if first is None or last is None:
             for one in self.ranges:
-                yield one, int(one.start), int(one.end)
+                yield one, one.first, one.last
             return
-        yield first, int(last) + 1, int(first.end)
+        yield first, int(last) + 1, first.last
         at = self.ranges.index(first)
         for one in self.ranges[at + 1 :] + self.ranges[:at]:
-            yield one, int(one.start), int(one.end)
-        yield first, int(first.start), int(last)
+            yield one, one.first, one.last
+        yield first, first.first, int(last)
 
 
 def read_sets(listed: Sequence[Sequence[tuple[str, Mapping[str, Any]]]]) -> tuple[RangeSet, ...]:

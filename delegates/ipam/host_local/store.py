@@ -10,10 +10,11 @@ names nobody.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from delegates.ipam.host_local.index import LAST, LOCK, Index, Indexes, Stamp, mark
+from delegates.ipam.host_local.index import LAST, LOCK, Index, Indexes, Stamp, mark, number_of
 from multinet import files
 from multinet.cni.addresses import parse_ip
 from multinet.cni.names import check_container_id, check_ifname
@@ -94,17 +95,19 @@ class Store:
     def last_reserved(self, number: int) -> IP | None:
         """The address given last from that range set. What can't be read is as good as none."""
         try:
-            return parse_ip(files.read(f"{self._folder}/{LAST}{number}").decode(errors="replace"))
+            text = files.read(f"{self._folder}/{LAST}{number}").decode(errors="replace")
+            known = number_of(text)
+            # It is another text each time, and reading an IPv4 address digit by digit costs as much as its file.
+            return IPv4Address(known[1]) if known and known[0] == 4 else parse_ip(text)
         except (IOFailure, InvalidConfig):
             return None
 
-    def set_last_reserved(self, number: int, address: IP) -> None:
+    def set_last_reserved(self, number: int, name: str) -> None:
         self._changed = True
-        files.overwrite(f"{self._folder}/{LAST}{number}", str(address).encode())
+        files.overwrite(f"{self._folder}/{LAST}{number}", name.encode())
 
-    def reserve(self, address: IP, owner: bytes) -> bool:
-        """False when it is taken. Raises IOFailure."""
-        name = str(address)
+    def reserve(self, name: str, owner: bytes) -> bool:
+        """The address of that name. False when it is taken. Raises IOFailure."""
         if self.index.content(name) is not None:
             return False
         self._changed = True

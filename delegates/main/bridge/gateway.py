@@ -9,7 +9,6 @@ from ipaddress import ip_interface
 
 from delegates.main.bridge.conf import BridgeConf
 from delegates.main.bridge.port import plug
-from multinet.cni.addresses import parse_cidr
 from multinet.cni.types import CIDR, Address, Route
 from multinet.errors import Exists, InvalidConfig
 from multinet.kernel import addresses, forwarding, links
@@ -55,7 +54,8 @@ def be_gateway(host: Namespace, bridge: Link, conf: BridgeConf, ips: Iterable[Ad
         if conf.vlan and vlan_link is None:
             holder = vlan_link = ensure_vlan_link(host, bridge, conf)
         families.add(ip.address.version)
-        give(host, holder, parse_cidr(f"{ip.gateway}/{ip.address.network.prefixlen}"), conf.force_address)
+        own = addresses.on_subnet(ip.gateway.packed, ip.address.network.prefixlen)
+        give(host, holder, own, conf.force_address)
     forwarding.enable(host, families)
     return vlan_link
 
@@ -66,7 +66,7 @@ def give(host: Namespace, link: Link, address: CIDR, force: bool) -> None:
     Any other IPv4 address is in the way, but of IPv6's only those whose subnet overlaps.
     """
     for held in addresses.dump(host.rtnl, link.index, address.version):
-        if held.address == address:
+        if held.address is address or held.address == address:
             return
         if address.version == 6 and not held.address.network.overlaps(address.network):
             continue
