@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 from multinet.cni.jsonkeys import quoted
@@ -16,6 +17,9 @@ from multinet.errors import InvalidConfig, nearest
 _TRUE = frozenset({"1", "true"})
 _FALSE = frozenset({"0", "false"})
 _IGNORE = "IgnoreUnknown"
+
+KEPT = 64
+"""How many readings are kept: each of a pod's networks and their plugins gets the same text, and reads it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,12 +34,7 @@ class Args:
 
     @classmethod
     def parse(cls, text: str, *, lenient: bool = False) -> Self:
-        pairs = {}
-        for pair in text.split(";"):
-            key, equals, value = pair.partition("=")
-            if equals and "=" not in value:
-                pairs[key] = value
-        return cls(text=text, lenient=lenient, pairs=pairs)
+        return cls(text=text, lenient=lenient, pairs=_pairs(text))
 
     def get(self, key: str, default: str = "") -> str:
         return self.pairs.get(key, default)
@@ -45,7 +44,7 @@ class Args:
 
         Raises InvalidConfig for a pair that is none, and for other keys unless ``IgnoreUnknown=1`` is there.
         """
-        if not self.lenient and self.text:
+        if not self.lenient and self.text and not _lets_all_pass(self.text):
             self._check(keys)
         return {key: self.pairs[key] for key in keys if key in self.pairs}
 
@@ -82,3 +81,23 @@ class Args:
         if lower in _FALSE:
             return False
         raise self.wrong(_IGNORE, f"boolean unmarshal error: invalid input {lower}")
+
+
+@lru_cache(maxsize=KEPT)
+def _pairs(text: str) -> Mapping[str, str]:
+    pairs = {}
+    for pair in text.split(";"):
+        key, equals, value = pair.partition("=")
+        if equals and "=" not in value:
+            pairs[key] = value
+    return pairs
+
+
+@lru_cache(maxsize=KEPT)
+def _lets_all_pass(text: str) -> bool:
+    """Is every pair one, and says every ``IgnoreUnknown`` yes? Then there is nothing to refuse, whoever asks."""
+    pairs = [pair.split("=") for pair in text.split(";")]
+    if any(len(pair) != 2 for pair in pairs):
+        return False
+    ignored = [value.lower() in _TRUE for key, value in pairs if key == _IGNORE]
+    return bool(ignored) and all(ignored)
