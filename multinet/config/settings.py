@@ -128,7 +128,7 @@ def decode(content: bytes) -> Mapping[str, Any]:
         document = _yaml(content)
     if document is None:
         return {}  # an empty file, or one that only has comments
-    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+    if not isinstance(document, dict) or not _has_words_for_keys(document):
         raise DecodingFailure("expected an object whose keys are words", hint="write it as 'key: value'")
     return document
 
@@ -141,4 +141,11 @@ def _yaml(content: bytes) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DecodingFailure(f"it is neither JSON nor YAML: {yamls.told(error)}", hint="correct the file") from error
     from multinet import yamls
+
+def _has_words_for_keys(value: Any) -> bool:
+    """So it is in JSON; in YAML a key may be a number, a date or nothing."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _has_words_for_keys(member) for key, member in value.items())
+    return not isinstance(value, list) or all(map(_has_words_for_keys, value))
+
 

@@ -193,6 +193,12 @@ def test_only_who_looks_for_the_first_network_may_leave_it_out() -> None:
             "agent.conflistName: '00-multinet.conf' is not the name of a .conflist file "
             "(give the name alone, without its folder)",
         ),
+        (
+            "agent: {statusPage: '0.0.0.0:9098'}",
+            InvalidConfig,
+            "agent.statusPage: '0.0.0.0:9098' is neither a unix socket nor a port of the loopback "
+            "(write unix:/run/multinet/metrics.sock or 127.0.0.1:9097)",
+        ),
         *(
             (
                 f"agent: {{metrics: '{value}'}}",
@@ -208,6 +214,11 @@ def test_only_who_looks_for_the_first_network_may_leave_it_out() -> None:
             "expected an object whose keys are words (write it as 'key: value')",
         ),
         ("1: 2", DecodingFailure, "expected an object whose keys are words (write it as 'key: value')"),
+        (
+            "agent: {socket: /s, .5: x}",
+            DecodingFailure,
+            "expected an object whose keys are words (write it as 'key: value')",
+        ),
     ],
 )
 def test_an_error_names_the_file_and_the_key(
