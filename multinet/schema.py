@@ -15,6 +15,7 @@ import marshal
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Self
 
 from multinet.errors import InvalidConfig, MultinetError, nearest
@@ -74,8 +75,11 @@ class Schema:
     def _validator(self) -> Draft202012Validator:
         from jsonschema import Draft202012Validator, validators  # 100 ms to import: paid at the first check
 
-        # To JSON Schema 1400.0 is a whole number; to Go it is none, and so it is to whoever counts or compares.
-        types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+        # To JSON Schema 1400.0 is a whole number; to Go it is none, and so it is to whoever counts or compares. And
+        # NaN, which Python and YAML read as a number, is neither less than the least nor more than the most.
+        types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+            {"integer": _is_integer, "number": _is_number}
+        )
         strict = validators.extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
         made: Draft202012Validator = strict(self.document)
         return made
@@ -133,6 +137,14 @@ class Schema:
                 target = target[step]
             schema = target
         return schema
+
+
+def _is_integer(checker: object, value: object) -> bool:
+    return type(value) is int
+
+
+def _is_number(checker: object, value: object) -> bool:
+    return type(value) is int or (type(value) is float and isfinite(value))
 
 
 def explain(fault: ValidationError) -> MultinetError:

@@ -57,6 +57,7 @@ def another(key: str, schema: Mapping[str, Any]) -> Any:
         "agent.nodeName": "n1",
         "agent.networkName": "other",
         "agent.metrics": "127.0.0.1:9097",
+        "agent.statusPage": "127.0.0.1:9098",
         "multinetNamespace": "other",
         "clusterNetwork": "other",
     }
@@ -119,6 +120,7 @@ def test_an_empty_file_means_the_defaults(write: Write) -> None:
         kernel_adds=3,
         metrics="unix:/run/multinet/probes.sock",
         history=256,
+        record="failures",
         reconcile_seconds=300,
         reconcile_most=64,
         events="all",
@@ -214,6 +216,12 @@ def test_only_who_looks_for_the_first_network_may_leave_it_out() -> None:
             "expected an object whose keys are words (write it as 'key: value')",
         ),
         ("1: 2", DecodingFailure, "expected an object whose keys are words (write it as 'key: value')"),
+        (
+            "agent: {queueSeconds: .nan}",
+            InvalidConfig,
+            "agent.queueSeconds: expected a number, got the number nan "
+            "(Seconds a request may wait for a worker before it is told to come again (11))",
+        ),
         (
             "agent: {socket: /s, .5: x}",
             DecodingFailure,
