@@ -15,9 +15,9 @@ PYTEST := $(RUN)/python -m pytest
 
 # Debian's packages: what running needs, and what the tests need besides.
 PACKAGES := iproute2 iputils-ping mount nftables util-linux
-TEST_PACKAGES := clang conntrack dbus-daemon dnsmasq-base ethtool gcc gcc-aarch64-linux-gnu git iperf3 \
-	iptables kmod libc6-dev libc6-dev-arm64-cross libclang-rt-dev musl-tools openssl procps tcpdump \
-	user-mode-linux
+TEST_PACKAGES := chromium-headless-shell clang conntrack dbus-daemon dnsmasq-base ethtool gcc \
+	gcc-aarch64-linux-gnu git iperf3 iptables kmod libc6-dev libc6-dev-arm64-cross libclang-rt-dev musl-tools \
+	openssl procps tcpdump user-mode-linux
 
 # These are unpacked here and not installed: they would start services, or take the place of Docker's containerd, or
 # change how this machine runs other machines' programs.

@@ -92,6 +92,8 @@ class AgentSettings:
     reconcile_seconds: int = RECONCILE_SECONDS
     reconcile_most: int = RECONCILE_MOST
     events: str = EVENTS
+    status_page: str = ""
+    """"": nowhere."""
     shim_wait_seconds: int = SHIM_WAIT_SECONDS
     pod_resources_socket: Path = Path(POD_RESOURCES_SOCKET)
     kubelet_checkpoint: Path = Path(KUBELET_CHECKPOINT)
@@ -117,20 +119,22 @@ class AgentSettings:
                 request_seconds=float(raw.get("requestSeconds", REQUEST_SECONDS)),
                 grace_seconds=float(raw.get("graceSeconds", GRACE_SECONDS)),
                 kernel_adds=raw.get("kernelAdds", KERNEL_ADDS),
-                metrics=_listener(raw.get("metrics", METRICS)),
+                metrics=_listener(raw, "metrics", METRICS),
                 history=raw.get("history", HISTORY),
                 reconcile_seconds=raw.get("reconcileSeconds", RECONCILE_SECONDS),
                 reconcile_most=raw.get("reconcileMost", RECONCILE_MOST),
                 events=raw.get("events", EVENTS),
                 shim_wait_seconds=raw.get("shimWaitSeconds", SHIM_WAIT_SECONDS),
+                status_page=_listener(raw, "statusPage", ""),
                 pod_resources_socket=absolute(raw, "podResourcesSocket", POD_RESOURCES_SOCKET),
                 kubelet_checkpoint=absolute(raw, "kubeletCheckpoint", KUBELET_CHECKPOINT),
                 sysctl_dir=absolute(raw, "sysctlDir", SYSCTL_DIR),
             )
 
 
-def _listener(text: str) -> str:
-    """``unix:/path`` or a loopback address and port: metrics name pods, and ask nobody who they are."""
+def _listener(raw: Mapping[str, Any], key: str, default: str) -> str:
+    """``unix:/path`` or a loopback address and port: what is told there names pods, and asks nobody who they are."""
+    text: str = raw.get(key, default)
     if not text or (text.startswith(UNIX) and Path(text.removeprefix(UNIX)).is_absolute()):
         return text
     host, _, port = text.rpartition(":")
@@ -140,5 +144,5 @@ def _listener(text: str) -> str:
         local = host == "localhost"
     if not local or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         hint = "write unix:/run/multinet/metrics.sock or 127.0.0.1:9097"
-        raise wrong("metrics", f"{text!r} is neither a unix socket nor a port of the loopback", hint)
+        raise wrong(key, f"{text!r} is neither a unix socket nor a port of the loopback", hint)
     return text

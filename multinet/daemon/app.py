@@ -6,7 +6,9 @@ import ctypes
 import gc
 import resource
 import signal
-from collections.abc import Callable, Sequence
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -24,14 +26,14 @@ from multinet.daemon.keeper import Keeper
 from multinet.daemon.lanes import Drop
 from multinet.daemon.metrics import Dropped, Metrics
 from multinet.daemon.primary import Primary
-from multinet.daemon.probes import Probes
+from multinet.daemon.probes import Door, Probes
 from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
 from multinet.daemon.startup import Startup
 from multinet.daemon.stopping import stop_together
 from multinet.daemon.world import World
 from multinet.delegate.registry import residents
-from multinet.errors import InvalidConfig, MultinetError, inside
+from multinet.errors import InvalidConfig, IOFailure, MultinetError, inside
 from multinet.kernel import sysctl
 from multinet.kernel.namespace import require_entering
 from multinet.kube.client import Access, Api, Told
@@ -73,10 +75,12 @@ class Agent:
         self._caches: dict[str, PodCache | NadCache] = {}
         kube = None
         if self._api is not None:
+        self._definitions: Callable[[], Iterable[str]] = tuple
             pods, nads = PodCache(self._api, settings.agent.node_name), NadCache(self._api)
             self._caches = {"pods": pods, "nads": nads}
             devices = DeviceSource(
                 self._api,
+            self._definitions = nads.reflector.items
                 node_name=settings.agent.node_name,
                 socket=settings.agent.pod_resources_socket,
                 checkpoint=settings.agent.kubelet_checkpoint,
@@ -96,6 +100,7 @@ class Agent:
         self._probes: Probes | None = None
         self._leftovers = 0
         self._watch()
+        self._status_door: Door | None = None
 
     # --- start and stop ---
 
@@ -113,6 +118,8 @@ class Agent:
             log.listen(self._history.note)
         timing.listen(self._metrics.delegate)
         shim_conf.write(self.settings)
+        if self.settings.agent.status_page:
+            self._status_door = self._open_status_page()
         if self._startup is not None:
             self._startup.start()
         for cache in self._caches.values():
@@ -148,6 +155,8 @@ class Agent:
             parts["history"] = self._history_door.stop
         if left := stop_together(parts, PARTS_SECONDS):
             log.warn("did not end in time", parts=left)
+        if self._status_door is not None:
+            parts["status page"] = self._status_door.stop
         if self._api is not None:
             self._api.close()
         timing.listen(None)
@@ -234,6 +243,30 @@ class Agent:
 
     def _ready(self) -> dict[str, Callable[[], str]]:
         """What serving an ADD needs: each says what is missing, or nothing."""
+    def _open_status_page(self) -> Door:
+        """Its room is only loaded where it is wanted. Raises MultinetError for an address that it may not have."""
+        from multinet.daemon.page.door import StatusDoor
+        from multinet.daemon.page.sources import Sources
+
+        door = StatusDoor(
+            self.settings.agent.status_page,
+            Sources(
+                node=self.settings.agent.node_name or socket.gethostname(),
+                state_dir=self.settings.state_dir,
+                checks=self._ready(),
+                began=time.monotonic(),
+                primary=self._primary,
+                definitions=self._definitions,
+                metrics=self._metrics,
+                history=self._history,
+            ),
+        )
+        try:
+            door.start()
+        except IOFailure as error:  # whoever has that address: pods don't wait for it
+            log.warn("status page not served", error=str(error))
+        return door
+
         return {
             "socket": self._deaf,
             "primary network": lambda: self._primary.missing,

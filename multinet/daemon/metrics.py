@@ -10,7 +10,7 @@ Labels have few values each, whatever runtimes and plugins say: every combinatio
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from multinet import __version__, log
 from multinet.cni.request import Verb
+from multinet.daemon.latency import Latency, latencies
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -164,6 +165,22 @@ class Metrics:
         if tuple(labels) != what.labels:
             raise ValueError(f"{what.name} has the labels {what.labels}, not {tuple(labels)}")
         self._watching.add(what, tuple(labels.values()), read)
+
+    def values(self) -> Mapping[tuple[str, ...], float]:
+        """What is watched, as it is now: by its name, and the values of its labels."""
+        return {
+            (sample.name, *sample.labels.values()): sample.value
+            for told in self._watching.collect()
+            for sample in told.samples
+        }
+
+    def verb_latencies(self) -> Sequence[Latency]:
+        """By verb."""
+        return latencies(self._request_seconds.collect())
+
+    def delegate_latencies(self) -> Sequence[Latency]:
+        """By type and verb."""
+        return latencies(self._delegate_seconds.collect())
 
     def text(self) -> bytes:
         """The exposition, in the format of ``CONTENT_TYPE``."""

@@ -61,7 +61,7 @@ class Door(ABC):
 
     def __init__(self, address: str) -> None:
         """Raises InvalidConfig for an address that others than this node could reach."""
-        self._family, self._place = endpoint.parse(address)
+        self._family, self._place = endpoint.parse(address, serves=self.serves)
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -108,6 +108,14 @@ class Door(ABC):
     @abstractmethod
     def answer(self, path: str, query: str) -> Page:
         """What is at a path."""
+
+    def headers(self) -> Mapping[str, str]:
+        """What every answer has besides."""
+        return {}
+
+    def welcomes(self, host: str) -> bool:
+        """Is it answered whom the request calls so (its ``Host``)?"""
+        return True
 
     def _accept(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():
@@ -166,13 +174,14 @@ class Probes(Door):
         if path not in self._checks:
             known = ", ".join(["/metrics", *self._checks])
             return HTTPStatus.NOT_FOUND, PLAIN, f"there are {known}\n".encode()
-        failed = [f"{name}: {why}\n" for name, why in _failing(self._checks[path])]
+        failed = [f"{name}: {why}\n" for name, why in failing(self._checks[path])]
         if failed:
             return HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, "".join(failed).encode(errors="replace")
         return HTTPStatus.OK, PLAIN, b"ok\n"
 
 
-def _failing(checks: Checks) -> Iterator[tuple[str, str]]:
+def failing(checks: Checks) -> Iterator[tuple[str, str]]:
+    """The names of those that fail, each with why."""
     for name, check in checks.items():
         try:
             why = check()
@@ -265,7 +274,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        status, content_type, body = self._door.answer(path, query)
+        host = self.headers.get("Host")
+        if host is None or self._door.welcomes(host):
+            status, content_type, body = self._door.answer(path, query)
+        else:
+            told = f"{self._door.serves} is not called {host}: ask for localhost\n"
+            status, content_type, body = HTTPStatus.MISDIRECTED_REQUEST, PLAIN, told.encode(errors="replace")
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
@@ -274,6 +288,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     do_HEAD = do_GET
+
+    def end_headers(self) -> None:
+        for name, value in self._door.headers().items():
+            self.send_header(name, value)
+        super().end_headers()
 
     def log_message(self, *_: Any) -> None:
         """A probe a second is not worth a line."""

@@ -35,19 +35,34 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b5548c", "#a87900", "#3a8fc2", "#6
 NOWHERE = "#6b7280"
 
 STYLE = """
-text { font: 12px 'DejaVu Sans Mono', 'Liberation Mono', Menlo, Consolas, monospace; fill: #374151; }
-.title { font: bold 14px 'DejaVu Sans', 'Liberation Sans', Helvetica, Arial, sans-serif; fill: #111827; }
-.name { font: bold 13px 'DejaVu Sans', 'Liberation Sans', Helvetica, Arial, sans-serif; fill: #111827; }
-.kind { font: 12px 'DejaVu Sans', 'Liberation Sans', Helvetica, Arial, sans-serif; fill: #6b7280; }
-.dim { fill: #6b7280; }
-.via { font-size: 10px; fill: #6b7280; }
-.pod { fill: #ffffff; stroke: #9ca3af; }
-.node { fill: #f3f4f6; stroke: #9ca3af; }
-.lan { fill: #ffffff; stroke: #9ca3af; stroke-dasharray: 5 4; }
-.port { fill: #ffffff; stroke-width: 1.5; }
-.wire { fill: none; stroke-width: 2; }
-.dot { stroke: #ffffff; stroke-width: 2; }
+svg text { font: 12px 'DejaVu Sans Mono', 'Liberation Mono', Menlo, Consolas, monospace; fill: #374151; }
+svg .title { font: bold 14px 'DejaVu Sans', 'Liberation Sans', Helvetica, Arial, sans-serif; fill: #111827; }
+svg .name { font: bold 13px 'DejaVu Sans', 'Liberation Sans', Helvetica, Arial, sans-serif; fill: #111827; }
+svg .kind { font: 12px 'DejaVu Sans', 'Liberation Sans', Helvetica, Arial, sans-serif; fill: #6b7280; }
+svg .dim { fill: #6b7280; }
+svg .via { font-size: 10px; fill: #6b7280; }
+svg .paper { fill: #ffffff; }
+svg .pod { fill: #ffffff; stroke: #9ca3af; }
+svg .node { fill: #f3f4f6; stroke: #9ca3af; }
+svg .lan { fill: #ffffff; stroke: #9ca3af; stroke-dasharray: 5 4; }
+svg .port { fill: #ffffff; stroke-width: 1.5; }
+svg .wire { fill: none; stroke-width: 2; }
+svg .dot { stroke: #ffffff; stroke-width: 2; }
 """
+"""Of the picture alone, also where it stands in a page."""
+DARK = """
+@media (prefers-color-scheme: dark) {
+  svg text { fill: #c3cad6; }
+  svg .title, svg .name { fill: #e4e8ef; }
+  svg .kind, svg .dim, svg .via { fill: #98a3b5; }
+  svg .paper { fill: #171c25; }
+  svg .pod, svg .lan { fill: #1d2430; stroke: #4a5568; }
+  svg .node { fill: #141922; stroke: #4a5568; }
+  svg .port { fill: #171c25; }
+  svg .dot { stroke: #171c25; }
+}
+"""
+"""For a page whose reader likes it dark. A picture that is a file of its own stays as it is, wherever it is put."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +92,20 @@ class Box:
 
 def draw(shape: Topology) -> str:
     """The whole document."""
+    return ET.tostring(_drawn(shape, styles()), encoding="unicode", xml_declaration=True) + "\n"
+
+
+def inline(shape: Topology) -> str:
+    """The same as an element of a page, dark where its reader likes that."""
+    return ET.tostring(_drawn(shape, styles(dark=True)), encoding="unicode")
+
+
+def styles(*, dark: bool = False) -> str:
+    """What stands in its style element."""
+    return STYLE + DARK if dark else STYLE
+
+
+def _drawn(shape: Topology, style: str) -> ET.Element:
     colours = {one.name: COLOURS[place % len(COLOURS)] for place, one in enumerate(shape.segments)}
     labels = {one.name: list(label(one)) for one in shape.segments}
     title = f"{shape.what} {shape.node}"
@@ -98,7 +127,7 @@ def draw(shape: Topology) -> str:
     node_height = max(y - node_y, TITLE + PADDING)
     height = node_y + node_height + (DROP + TITLE if shape.lan else 0) + MARGIN
 
-    svg = _document(width, height, f"Networks of the pods on {shape.node}")
+    svg = _document(width, height, f"Networks of the pods on {shape.node}", style)
     _rect(svg, "node", MARGIN, node_y, width - 2 * MARGIN, node_height)
     _text(svg, "title", MARGIN + PADDING, node_y + 22, title)
     if shape.lan:
@@ -116,7 +145,7 @@ def draw(shape: Topology) -> str:
     for box in boxes:
         _pod(svg, box, pods_height, bars)
     ET.indent(svg)
-    return ET.tostring(svg, encoding="unicode", xml_declaration=True) + "\n"
+    return svg
 
 
 def place(pods: Sequence[PodBox], colours: dict[str, str], x: float) -> Iterator[Box]:
@@ -191,7 +220,7 @@ def _lan(svg: ET.Element, shape: Topology, x: float, y: float) -> None:
     _text(svg, "title", x, y + 22, name)
 
 
-def _document(width: float, height: float, title: str) -> ET.Element:
+def _document(width: float, height: float, title: str, style: str) -> ET.Element:
     svg = ET.Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -201,8 +230,8 @@ def _document(width: float, height: float, title: str) -> ET.Element:
         role="img",
     )
     ET.SubElement(svg, "title").text = title
-    ET.SubElement(svg, "style").text = STYLE
-    ET.SubElement(svg, "rect", width="100%", height="100%", fill="#ffffff")
+    ET.SubElement(svg, "style").text = style
+    ET.SubElement(svg, "rect", {"class": "paper"}, width="100%", height="100%")
     return svg
 
 

@@ -336,7 +336,7 @@ OPEN = (
 def test_an_address_that_others_could_reach_or_that_is_none_is_refused(address: str, why: str):
     with pytest.raises(InvalidConfig) as caught:
         probes_at(address)
-    assert str(caught.value) == f"metrics can't be served at {address!r}: {why}"
+    assert str(caught.value) == f"metrics and probes can't be served at {address!r}: {why}"
 
 
 def test_a_path_that_is_too_long_for_a_socket_is_an_error(tmp_path: Path):

@@ -1,0 +1,1 @@
+"""The status page: what there is and what is wrong on this node, for a person with a browser."""
