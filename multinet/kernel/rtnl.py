@@ -76,18 +76,16 @@ def prepared(new: socket.socket) -> socket.socket:
 class Rtnl:
     """A NETLINK_ROUTE socket. It belongs for life to the namespace it was opened in; one thread at a time."""
 
-    __slots__ = ("_sequence", "_socket")
+    __slots__ = ("_sequence", "_socket", "closed")
 
     def __init__(self, opened: socket.socket) -> None:
         """Take over a socket that is ready for use; ``Namespace.rtnl`` makes one."""
         self._socket = opened
         self._sequence = 0
-
-    @property
-    def closed(self) -> bool:
-        return self._socket.fileno() < 0
+        self.closed = False
 
     def close(self) -> None:
+        self.closed = True
         self._socket.close()
 
     def request(self, message: Message) -> bytes | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from multinet import steps
 from multinet.errors import KernelError, NotPermitted
@@ -24,9 +24,8 @@ FOLDER = "/proc/sys"
 _folder = FOLDER
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
-    """One value to be written."""
+class Setting(NamedTuple):
+    """One value to be written. (A tuple, as ``rtnl.Message`` is: an ADD makes twelve.)"""
 
     name: str
     value: str
@@ -113,7 +112,6 @@ def write_all(settings: Sequence[Setting], opened: Sequence[Opened]) -> None:
 
 
 def _write(setting: Setting, file: Opened) -> None:
-    doing = f"set sysctl {setting.name} to {setting.value!r}"
     if setting.only_if_other and isinstance(file, FileNotFoundError):
         return
     try:
@@ -121,7 +119,12 @@ def _write(setting: Setting, file: Opened) -> None:
             raise file
         if setting.only_if_other and os.pread(file, 4096, 0).decode().rstrip("\n") == setting.value:
             return
-        steps.step(doing)
+        if steps.heard():
+            steps.step(_doing(setting))
         os.write(file, setting.value.encode())
     except OSError as error:
-        raise translate(error.errno or 0, doing) from error
+        raise translate(error.errno or 0, _doing(setting)) from error
+
+
+def _doing(setting: Setting) -> str:
+    return f"set sysctl {setting.name} to {setting.value!r}"
