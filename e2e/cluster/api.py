@@ -75,6 +75,7 @@ class Watch:
 
 class Api:
     def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
         access = client.Configuration()
         config.load_kube_config(config_file=str(kubeconfig), client_configuration=access)
         self._server = str(access.host)

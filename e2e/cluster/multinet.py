@@ -33,7 +33,9 @@ TAKEN_OVER: Final = '"settings taken over"'
 
 UNINSTALL_JOB: Final = path_of("batch/v1", "Job", "multinet-uninstall", NAMESPACE)
 
-PLACES: Final = ("/etc/cni/net.d", "/opt/cni/bin")
+PLACES: Final = ("/etc/cni/net.d", "/opt/cni/bin", "/var/lib/cni/multinet", "/run/multinet")
+
+FILES: Final = "-type f -exec sha256sum {} + -o -type l -print -o -type s -print"
 
 READY_SECONDS = 120.0
 LEFT_SECONDS = 240.0
@@ -80,11 +82,7 @@ class Multinet:
     def remove(self) -> None:
         """What was applied. Return when no agent is left; the kind and its definitions stay."""
         self.driver.api.remove(*manifests(DEPLOYED))
-        until(
-            lambda: not self.driver.api.items(PODS, labelSelector=SELECTOR),
-            seconds=READY_SECONDS,
-            what="the agents to be gone",
-        )
+        until(lambda: not self.there(), seconds=READY_SECONDS, what="the agents to be gone")
 
     def leave(self) -> None:
         """As the documentation says it is uninstalled; no pod may have a network of ours. Nothing of it is left."""
@@ -107,8 +105,8 @@ class Multinet:
         self.wait_ready()
 
     def files(self, node: str) -> Sequence[str]:
-        """What the runtime reads and executes there, each with its digest."""
-        find = f"find {' '.join(PLACES)} -type f -exec sha256sum {{}} + -o -type l -print"
+        """What the runtime reads and executes there, and what multinet keeps, each with its digest."""
+        find = f"for place in {' '.join(PLACES)}; do test ! -e $place || find $place {FILES}; done"
         return sorted(self.driver.shell(node, "sh", "-c", find).stdout.splitlines())
 
     def rolled_out(self) -> bool:
@@ -139,6 +137,10 @@ class Multinet:
             for pod in self.driver.api.items(PODS, labelSelector=SELECTOR)
             if "deletionTimestamp" not in pod["metadata"]
         ]
+
+    def there(self) -> bool:
+        """Is an agent anywhere, also one that is ending?"""
+        return bool(self.driver.api.items(PODS, labelSelector=SELECTOR))
 
     def agent(self, node: str) -> dict[str, Any]:
         """Its pod on that node."""
