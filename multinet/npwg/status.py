@@ -69,14 +69,18 @@ def _laid_out(value: Any, end: str = "\n") -> str:
 
     ``end``: what goes before a closing bracket.
     """
-    inside = f"{end}    "
-    if isinstance(value, str):
+    if type(value) is str:
         return encode_basestring(value)
-    if isinstance(value, dict) and value:
-        items = [f"{encode_basestring(key)}: {_laid_out(one, inside)}" for key, one in value.items()]
+    inside = f"{end}    "
+    # Texts, which most of it is, are written where they stand: a call for each would cost as much again.
+    if type(value) is dict and value:
+        items = [
+            f"{encode_basestring(key)}: {encode_basestring(one) if type(one) is str else _laid_out(one, inside)}"
+            for key, one in value.items()
+        ]
         return f"{{{inside}{f',{inside}'.join(items)}{end}}}"
-    if isinstance(value, list) and value:
-        items = [_laid_out(one, inside) for one in value]
+    if type(value) is list and value:
+        items = [encode_basestring(one) if type(one) is str else _laid_out(one, inside) for one in value]
         return f"[{inside}{f',{inside}'.join(items)}{end}]"
     return json.dumps(value)
 
@@ -105,6 +109,8 @@ def _to_json(status: NetworkStatus) -> dict[str, Any]:
 
 
 def _dns_to_json(dns: DNS) -> dict[str, Any]:
+    if not dns:
+        return {}
     written = {key: getattr(dns, key) for key in _DNS_KEYS}
     return {key: value if key == "domain" else list(value) for key, value in written.items() if value}
 
