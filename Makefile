@@ -178,11 +178,11 @@ root:
 	  "Without root: $(PYTEST) -m 'not kernel and not peer and not uml and not qemu'" >&2; exit 1; }
 
 .PHONY: test
-test: root setup ## Run every test that this machine's kernel can run (as root)
+test: root setup ## Run every test that this machine's kernel can run, but the long ones (as root)
 	@$(PYTEST) -n auto --maxprocesses 4
 
 .PHONY: test-long
-test-long: root setup ## Run the tests that take longer than everybody can wait for each time (as root)
+test-long: root setup ## Run the long ones, for which not everybody can wait each time (as root)
 	@$(PYTEST) -n auto --maxprocesses 4 -m "long and not uml and not qemu"
 
 .PHONY: test-kernels
