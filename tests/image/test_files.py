@@ -235,6 +235,19 @@ def test_it_is_small(image: Path):
     assert layers["multinet"] < 2 * MEBIBYTE, "a new release is this layer alone"
 
 
+def test_it_is_as_large_as_the_documents_say(image: Path):
+    """Within a twentieth: a release says it anew."""
+    document = (tree.ROOT / "deploy" / "image" / "README.md").read_text()
+    rows = re.findall(r"^\| .* \| \**([\d.]+)\** \| \**([\d.]+)\** \|$", document, re.MULTILINE)
+    *_, amd64, arm64 = rows
+    told = {"x86_64": amd64, "aarch64": arm64}[platform.machine()]
+    _, packed, unpacked = zip(*sizes(image), strict=True)
+
+    whole = [sum(packed) / MEBIBYTE, sum(unpacked) / MEBIBYTE]
+    assert whole == pytest.approx([float(one) for one in told], rel=0.05)
+    assert f"| {' and '.join(amd64)} |" in (tree.ROOT / "README.md").read_text()
+
+
 def test_the_same_sources_make_the_same_bytes(tmp_path: Path):
     made = []
     for name in ("first", "somewhere-else"):
