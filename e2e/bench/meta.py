@@ -40,6 +40,7 @@ class Pods:
                 "stateDir": str(self._folder / "journal"),
                 "confDir": str(self._folder / "net.d"),
                 "deviceInfoDir": str(self._folder / "devices"),
+                "allowedPaths": [str(self._folder)],
                 "logLevel": "error",
             }
         ).encode()

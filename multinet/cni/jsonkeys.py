@@ -32,6 +32,7 @@ KEPT_WHOLE: Final = "sysctl"
 values for a kernel parameter nobody knows which was meant, and only who sees both can refuse them."""
 
 _TOO_DEEP: Final = f"more than {MAX_DEPTH} lists and objects inside each other"
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _HALF_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SHOWN: Final = 70
 _EXPECTED: Final = {
@@ -54,6 +55,11 @@ def load(text: str | bytes) -> Any:
         value = _keeping(text) if KEPT_WHOLE in text.lower() else _DECODER.decode(text)
         if text.count("[") + text.count("{") > MAX_DEPTH:
             _check_depth(value)
+        if holds_nul(text):
+            raise DecodingFailure(
+                "a string holds the character NUL",
+                hint="it ends every name and path for the kernel: leave it out",
+            )
         if not text.isascii() or _HALF_PAIR.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
@@ -67,6 +73,11 @@ def load(text: str | bytes) -> Any:
     except ValueError:  # Python's own limit for the digits of an integer
         raise DecodingFailure("a number has too many digits") from None
     return value
+
+
+def holds_nul(text: str) -> bool:
+    """Does a string in this JSON text hold the character NUL? There it is always written as an escape."""
+    return "\\u0000" in text and _NUL.search(text) is not None
 
 
 def _keeping(text: str) -> Any:

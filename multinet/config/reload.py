@@ -17,6 +17,7 @@ RELOADABLE = frozenset(
         "clusterNetwork", "defaultNetworks", "delegates", "confDir", "namespaceIsolation", "globalNamespaces",
         "multinetNamespace", "systemNamespaces", "executables", "statusForAllPods",
         "readinessIndicatorFile", "disableCheck", "hostLinks", "logLevel", "binDir",
+        "allowedDelegates", "allowedDelegatesByNamespace", "allowedPaths", "allowedSysctls",
         "agent.primaryDir", "agent.primary", "agent.cniVersion", "agent.queueSeconds",
         "agent.requestSeconds", "agent.shimWaitSeconds", "agent.reconcileSeconds", "agent.reconcileMost",
     }

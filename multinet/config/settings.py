@@ -15,7 +15,7 @@ from typing import Any
 
 from multinet.config import multus
 from multinet.config.agent import AgentSettings
-from multinet.config.values import absolute, absolute_or_none, in_file
+from multinet.config.values import absolute, absolute_or_none, all_absolute, in_file
 from multinet.errors import DecodingFailure, InvalidConfig, IOFailure
 from multinet.schema import Schema
 
@@ -32,6 +32,14 @@ GLOBAL_NAMESPACES = ("default",)
 SYSTEM_NAMESPACES = ("kube-system",)
 HOST_LINKS = ("vlan", "vxlan")
 """Who may write a definition may have any link of the host already, and by ``type: vlan`` any VLAN of it."""
+ALLOWED = ("*",)
+"""Delegates and kernel parameters, where nothing is said: as Multus and the reference have it."""
+ALLOWED_PATHS = (
+    "/var/lib/cni", "/run/cni", "/var/run/cni", "/run/flannel", "/var/run/flannel",
+    "/etc/resolv.conf", "/run/systemd/resolve",
+)  # fmt: skip
+"""Where plugins keep and find things by themselves, and what the agent's pod has mounted of the node: what is
+written elsewhere there is lost with the agent, and an address that was forgotten is given twice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +65,10 @@ class Settings:
     readiness_indicator_file: Path | None = None
     disable_check: bool = False
     host_links: frozenset[str] = frozenset(HOST_LINKS)
+    allowed_delegates: tuple[str, ...] = ALLOWED
+    allowed_delegates_by_namespace: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    allowed_paths: tuple[str, ...] = ALLOWED_PATHS
+    allowed_sysctls: tuple[str, ...] = ALLOWED
     log_level: str = "info"
     agent: AgentSettings = field(default_factory=AgentSettings)
 
@@ -64,6 +76,10 @@ class Settings:
     def host_links_dir(self) -> Path:
         """Who uses which link that was made on demand."""
         return self.state_dir / "host-links"
+
+    def delegates_for(self, namespace: str) -> tuple[str, ...]:
+        """Patterns of the plugins that definitions of that namespace may run."""
+        return self.allowed_delegates_by_namespace.get(namespace, self.allowed_delegates)
 
     @classmethod
     def load(cls, path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -115,6 +131,13 @@ class Settings:
             readiness_indicator_file=absolute_or_none(raw, "readinessIndicatorFile"),
             disable_check=raw.get("disableCheck", False),
             host_links=frozenset(raw.get("hostLinks", HOST_LINKS)),
+            allowed_delegates=tuple(raw.get("allowedDelegates", ALLOWED)),
+            allowed_delegates_by_namespace={
+                namespace: tuple(patterns)
+                for namespace, patterns in raw.get("allowedDelegatesByNamespace", {}).items()
+            },
+            allowed_paths=all_absolute(raw, "allowedPaths", ALLOWED_PATHS),
+            allowed_sysctls=tuple(raw.get("allowedSysctls", ALLOWED)),
             log_level=raw.get("logLevel", "info"),
             agent=AgentSettings.parse(raw.get("agent", {}), environ),
         )

@@ -22,6 +22,14 @@ def absolute_or_none(raw: Mapping[str, Any], key: str) -> Path | None:
     return absolute(raw, key, "") if raw.get(key) else None
 
 
+def all_absolute(raw: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    found = tuple(raw.get(key, default))
+    for index, one in enumerate(found):
+        if not Path(one).is_absolute():
+            raise wrong(f"{key}[{index}]", f"{one!r} is not an absolute path")
+    return found
+
+
 def file_name(raw: Mapping[str, Any], key: str, default: str, suffixes: tuple[str, ...]) -> str:
     """The name of a file in a folder that is known already; ``default`` may be ""."""
     name = str(raw.get(key) or default)

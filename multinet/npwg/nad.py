@@ -17,6 +17,12 @@ API_VERSION = "k8s.cni.cncf.io/v1"
 KIND = "NetworkAttachmentDefinition"
 
 
+LONGEST_CONFIG = 64 << 10
+"""Characters of a configuration. Those of the field have hundreds; each of its pods has it in its record."""
+MOST_PLUGINS = 32
+"""In one list. Those of the field have up to six; each is called for each of the pods."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkAttachmentDefinition:
     """What the object says, its configuration unread."""
@@ -68,7 +74,16 @@ def netconf_list(definition: NetworkAttachmentDefinition, files: ConfDir) -> Net
             with inside("the configuration folder"):
                 return _of_folder(definition.name, files)
         with inside(".spec.config"):
-            return NetConfList.parse(definition.config, default_name=definition.name)
+            _refuse_size(len(definition.config), LONGEST_CONFIG, "characters")
+            found = NetConfList.parse(definition.config, default_name=definition.name)
+            _refuse_size(len(found.plugins), MOST_PLUGINS, "plugins")
+            return found
+
+
+def _refuse_size(size: int, most: int, what: str) -> None:
+    if size > most:
+        hint = "spread them over several definitions, or put the configuration into a file on the nodes"
+        raise InvalidConfig(f"it has {size} {what}, a definition may have {most}", hint=hint)
 
 
 def _of_folder(name: str, files: ConfDir) -> NetConfList:

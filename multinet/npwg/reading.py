@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
+from multinet.cni.jsonkeys import holds_nul
 from multinet.errors import nearest
 from multinet.npwg.caret import Text
 from multinet.npwg.positions import Node, plain
@@ -88,17 +89,32 @@ def boolean(text: Text, node: Node) -> bool:
     return expect(text, node, bool)
 
 
-def anything(text: Text, node: Node) -> Any:
-    """An object, whatever is in it."""
-    expect(text, node, dict)
-    return plain(node)
+def anything(*, most: int) -> Rule[Any]:
+    """An object, whatever is in it, of at most that many characters."""
+
+    def read(text: Text, node: Node) -> Any:
+        expect(text, node, dict)
+        found = plain(node)
+        written = json.dumps(found, ensure_ascii=False)
+        if len(written) > most:
+            raise text.wrong(
+                node.at, f"expected at most {most} characters in this object, not {len(written)}"
+            )
+        if holds_nul(written):
+            raise text.wrong(node.at, "expected no character NUL in this object: it ends every name and path")
+        return found
+
+    return read
 
 
-def many(rule: Rule[T]) -> Rule[tuple[T, ...]]:
-    """A list of what ``rule`` reads."""
+def many(rule: Rule[T], *, most: int | None = None) -> Rule[tuple[T, ...]]:
+    """A list of what ``rule`` reads. ``most``: of how many; None where the text is ours."""
 
     def read(text: Text, node: Node) -> tuple[T, ...]:
-        return tuple(rule(text, item) for item in expect(text, node, list))
+        items = expect(text, node, list)
+        if most is not None and len(items) > most:
+            raise text.wrong(node.at, f"expected at most {most} in this list, not {len(items)}")
+        return tuple(rule(text, item) for item in items)
 
     return read
 

@@ -22,6 +22,21 @@ from multinet.npwg.reading import MAX_INT, Rule, anything, expect, fields, integ
 
 T = TypeVar("T")
 
+LONGEST = 64 << 10
+"""Characters of an annotation: some 500 for each of the most networks that a pod may have. The API takes four times
+as many, and reading them is time that other pods of the node wait for."""
+
+MOST_IPS = 64
+"""Addresses of one network. The most that is known from the field are a dozen."""
+MOST_PORTS = 256
+"""Port mappings of one network; each is some rules of the host, which every packet to it may be compared with."""
+MOST_GATEWAYS = 16
+"""Gateways of ``default-route``, each a route of its own."""
+LONGEST_ARGS = 16 << 10
+"""Characters of ``cni-args``, which stand in each plugin's configuration and in the record."""
+LONGEST_DEVICE = 128
+"""Characters of a device's id, which is part of a file's name. A PCI address has 12, a UUID 36."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PortMapping:
@@ -80,6 +95,11 @@ def parse(text: str, *, home: str, source: str = NETWORKS) -> tuple[Selection, .
 
     ``home`` is the namespace used where none is written. ``source`` opens each error.
     """
+    if len(text) > LONGEST:
+        raise SelectionError(
+            f"{source} has {len(text)} characters, at most {LONGEST} are read",
+            hint="spread the networks over several pods",
+        )
     source_text = Text(text, source)
     if not text.strip():
         return ()
@@ -146,6 +166,14 @@ def _or_empty(rule: Rule[T]) -> Rule[T | str]:
     return lambda text, node: "" if node.value == "" else rule(text, node)
 
 
+def _device(value: str) -> str:
+    if len(value) > LONGEST_DEVICE or not value.isprintable() or "/" in value:
+        raise ValueError(
+            f"expected a device's id: at most {LONGEST_DEVICE} characters, such as 0000:03:02.1, without '/'"
+        )
+    return value
+
+
 def _port_mapping(text: Text, node: Node) -> PortMapping:
     found = fields(text, node, _PORT_KEYS, required=("hostPort", "containerPort"))
     return PortMapping(**{name: value for name, value in found.values.items() if value != ""})
@@ -210,14 +238,14 @@ _KEYS: Mapping[str, tuple[str, Rule[Any]]] = {
     "namespace": ("namespace", _or_empty(string(values.label))),
     "interface": ("interface", _or_empty(string(values.ifname))),
     "interfaceRequest": ("interface_request", _or_empty(string(values.ifname))),
-    "ips": ("ips", many(string(values.ip_or_cidr))),
+    "ips": ("ips", many(string(values.ip_or_cidr), most=MOST_IPS)),
     "mac": ("mac", _or_empty(string(values.mac))),
     "infiniband-guid": ("infiniband_guid", _or_empty(string(values.guid))),
-    "portMappings": ("port_mappings", many(_port_mapping)),
+    "portMappings": ("port_mappings", many(_port_mapping, most=MOST_PORTS)),
     "bandwidth": ("bandwidth", _bandwidth),
-    "deviceID": ("device_id", string(str)),
-    "cni-args": ("cni_args", anything),
-    "default-route": ("default_route", many(string(values.ip))),
+    "deviceID": ("device_id", _or_empty(string(_device))),
+    "cni-args": ("cni_args", anything(most=LONGEST_ARGS)),
+    "default-route": ("default_route", many(string(values.ip), most=MOST_GATEWAYS)),
     "ipam-claim-reference": ("ipam_claim_reference", _or_empty(string(values.subdomain))),
 }
 

@@ -18,7 +18,7 @@ from multinet.npwg import device, selection
 from multinet.npwg.annotations import DEFAULT_NETWORK, NETWORKS
 from multinet.npwg.selection import Selection
 from multinet.plan import Attachment, Plan, Pod
-from multinet.resolve import defaults, ifnames, runtime
+from multinet.resolve import allowed, defaults, ifnames, runtime
 from multinet.resolve.defaults import Configurations, Network
 from multinet.resolve.devices import Allocated, Devices
 from multinet.resolve.networks import Chooser, FindDefinition, definition
@@ -146,7 +146,7 @@ def selected(
     one: Selection, pod: Pod | None, settings: Settings, find: FindDefinition, files: Configurations
 ) -> Network:
     found = definition(find, settings, pod, one.namespace, one.name, Chooser.POD)
-    return defaults.of_definition(found, files)
+    return defaults.of_definition(found, files, settings)
 
 
 def naming(one: Chosen) -> tuple[str, str]:
@@ -171,6 +171,7 @@ def attach(
         wishes |= {"deviceID": device_id, "CNIDeviceInfoFile": info_file}
     if wanted is not None:
         with inside(network.name):
+            allowed.refuse_cni_args(settings, wanted.cni_args)
             mine = runtime.capability_args(wanted)
             runtime.require_capabilities(network.conflist, mine)
             wishes |= mine

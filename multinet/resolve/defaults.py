@@ -20,6 +20,7 @@ from multinet.npwg import confdir, nad
 from multinet.npwg.confdir import ConfDir
 from multinet.npwg.nad import NetworkAttachmentDefinition
 from multinet.plan import Pod
+from multinet.resolve import allowed
 from multinet.resolve.networks import Chooser, FindDefinition, permit
 
 FOUND: Final = "found on the node"
@@ -49,9 +50,15 @@ class Network:
     definition: NetworkAttachmentDefinition | None = None
 
 
-def of_definition(found: NetworkAttachmentDefinition, files: Configurations) -> Network:
-    """The network a definition means: what it says, or the configuration of its name in ``confDir``."""
-    return Network(name=found.network, conflist=nad.netconf_list(found, files.folder), definition=found)
+def of_definition(found: NetworkAttachmentDefinition, files: Configurations, settings: Settings) -> Network:
+    """The network a definition means: what it says, if the settings allow that; or the configuration of its name in
+    ``confDir``.
+    """
+    conflist = nad.netconf_list(found, files.folder)
+    if found.config:
+        with inside(found.network):
+            allowed.refuse(settings, found.namespace, conflist)
+    return Network(name=found.network, conflist=conflist, definition=found)
 
 
 def look_up(
@@ -63,7 +70,7 @@ def look_up(
         return Network(name=conflist.name, conflist=conflist)
     permit(settings, pod, settings.multinet_namespace, value, Chooser.CLUSTER)
     if (found := find(settings.multinet_namespace, value)) is not None:
-        return of_definition(found, files)
+        return of_definition(found, files, settings)
     try:
         there = confdir.find(value, files.folder)
     except InvalidConfig as error:

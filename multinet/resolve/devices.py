@@ -35,11 +35,18 @@ class Devices:
         """The device for an attachment, "" when it needs none. ``asked`` is the annotation's own choice."""
         network, resource = f"{definition.namespace}/{definition.name}", definition.resource_name
         device = asked
-        if not device and resource and self._allocated is not None:
+        if resource and self._allocated is not None:
             allocated = self._allocated().get(resource, ())
             if allocated is None:
                 return ""
-            device = next((one for one in allocated if identity(resource, one) not in self._given), "")
+            if asked and asked not in allocated:
+                raise InvalidConfig(
+                    f"the device {asked!r} is asked for by {network}, and was not allocated to the pod",
+                    hint=f"leave 'deviceID' out: one of those of the resource {resource!r} is chosen",
+                )
+            device = asked or next(
+                (one for one in allocated if identity(resource, one) not in self._given), ""
+            )
             if not device:
                 raise InvalidConfig(
                     f"no device of the resource {resource!r} is left for {network}",

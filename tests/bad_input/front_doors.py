@@ -151,6 +151,7 @@ def stdin_of(row: Mapping[str, Any], place: Place) -> bytes:
             "confDir": "$FOLDER/net.d",
             "stateDir": "$FOLDER/state",
             "deviceInfoDir": "$FOLDER/devices",
+            "allowedPaths": ["$FOLDER"],
             "delegates": [CLUSTER_NETWORK],
         }
     conf |= row.get("conf", {})

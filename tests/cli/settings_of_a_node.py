@@ -63,6 +63,7 @@ class NodeFiles:
             "multusDir": str(self.folder / "multus"),
             "runtimeCacheDir": str(self.folder / "libcni"),
             "binDir": str(self.folder / "bin"),
+            "allowedPaths": [str(self.folder)],
             **settings,
             "agent": agent,
         }

@@ -218,7 +218,12 @@ def test_a_node_knows_what_is_left(tmp_path: Path):
     config = tmp_path / "config.yaml"
     config.write_text(
         json.dumps(
-            {"folder": str(folder), "agent": {"cniConfDir": str(cluster)}, "binDir": str(tmp_path / "bin")}
+            {
+                "folder": str(folder),
+                "agent": {"cniConfDir": str(cluster)},
+                "binDir": str(tmp_path / "bin"),
+                "allowedPaths": [str(tmp_path)],
+            }
         )
     )
     small = {"type": "host-local", "dataDir": str(data), "ranges": [[{"subnet": "10.1.0.0/29"}]]}

@@ -162,7 +162,7 @@ def test_on_a_node_links_and_full_ranges_are_looked_at(folder: Path, tmp_path: P
         folder, "mtu", f'{{"cniVersion": "1.0.0", "type": "macvlan", "master": "{node_links}", "mtu": 9000}}'
     )
     config = tmp_path / "config.yaml"
-    config.write_text(f"folder: {tmp_path / 'm'}")
+    config.write_text(f"folder: {tmp_path / 'm'}\nallowedPaths: [{tmp_path}]")
     assert lint("m", "--config", config).stdout.splitlines() == [
         "m/full.yaml:6: warning: shop/full: no address is left in 10.1.0.1-10.1.0.2 on this node: all 1 are "
         "taken [no-room]",

@@ -110,6 +110,7 @@ class World:
             "folder": str(self.folder / "cluster"),
             "stateDir": str(self.folder / "state"),
             "deviceInfoDir": str(self.folder / "devices"),
+            "allowedPaths": [str(self.folder)],
             "delegates": [json.loads(first.replace("DATA", str(self.data)))],
             "statusForAllPods": True,
         }

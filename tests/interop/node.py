@@ -97,6 +97,7 @@ class Node:
             "folder": str(self.folder / "cluster"),
             "stateDir": str(self.folder / "state"),
             "deviceInfoDir": str(self.folder / "devices"),
+            "allowedPaths": [str(self.folder.parent)],
             "binDir": str(self.bin_dir),
             "executables": self.executables,
             "delegates": [first],

@@ -135,6 +135,7 @@ def test_the_meta_plugin_under_libcni(
             "folder": str(node.folder / "cluster"),
             "stateDir": str(node.folder / "state"),
             "deviceInfoDir": str(node.folder / "devices"),
+            "allowedPaths": [str(tmp_path)],
             "delegates": [first],
         }
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from multinet.npwg.selection import Bandwidth, PortMapping, Selection
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 LABELS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
 SUBDOMAINS = st.lists(LABELS, min_size=1, max_size=3).map(".".join)
 IFNAMES = st.from_regex(r"[!-.0-9;-~]{3,15}", fullmatch=True)
@@ -38,8 +39,8 @@ BANDWIDTHS = st.builds(
     Bandwidth, ingress_rate=RATES, ingress_burst=RATES, egress_rate=RATES, egress_burst=RATES
 )
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=8,
 )
 
@@ -52,8 +53,8 @@ _FULL: dict[str, st.SearchStrategy[Any]] = {
     "infiniband_guid": st.just("") | GUIDS,
     "port_mappings": st.lists(PORT_MAPPINGS, max_size=2).map(tuple),
     "bandwidth": st.none() | BANDWIDTHS,
-    "device_id": TEXTS,
-    "cni_args": st.dictionaries(TEXTS, JSON, max_size=3),
+    "device_id": TEXTS.filter(lambda text: text.isprintable() and "/" not in text),
+    "cni_args": st.dictionaries(WORDS, JSON, max_size=3),
     "default_route": st.none() | st.lists(IPS, max_size=2).map(tuple),
 }
 SELECTIONS = st.builds(Selection, **_FULL, ips=st.lists(IPS | CIDRS, max_size=3).map(tuple)) | st.builds(

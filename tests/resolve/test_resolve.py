@@ -324,11 +324,26 @@ def test_devices_are_asked_for_once_and_only_where_a_definition_names_a_resource
     world.devices = {"intel.com/vf": ["0000:03:02.0", "0000:03:02.1"]}
 
     world.resolve("net-a,net-b")
-    world.resolve([{"name": "sriov", "deviceID": "0000:03:02.7"}])
+    world.resolve([{"name": "net-a", "deviceID": "0000:03:02.7"}])
     assert world.asked == 0
 
     world.resolve("sriov,sriov")
     assert world.asked == 1
+
+
+def test_a_pod_chooses_among_the_devices_that_were_allocated_to_it_and_no_others(world: World) -> None:
+    world.define("shop/sriov", resource="intel.com/vf")
+    world.devices = {"intel.com/vf": ["0000:03:02.0", "0000:03:02.1"]}
+
+    plan = world.resolve([{"name": "sriov", "deviceID": "0000:03:02.1"}, {"name": "sriov"}])
+    assert [one.device_id for one in plan.attachments[1:]] == ["0000:03:02.1", "0000:03:02.0"]
+
+    with pytest.raises(InvalidConfig) as refused:
+        world.resolve([{"name": "sriov", "deviceID": "0000:03:00.0"}])
+    assert str(refused.value) == (
+        "the device '0000:03:00.0' is asked for by shop/sriov, and was not allocated to the pod "
+        "(leave 'deviceID' out: one of those of the resource 'intel.com/vf' is chosen)"
+    )
 
 
 def test_equal_ids_of_two_resources_are_two_devices_unless_they_are_pci_addresses(world: World) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Self
 
 import yaml
 
+from multinet.config.settings import ALLOWED_PATHS
 from tests.support.controlplane import AGENT, NODE, ControlPlane
 from tests.support.netns import Netns
 from tests.support.wait import until
@@ -186,6 +187,7 @@ class AgentNode:
             "multusDir": str(self.folder / "multus"),
             "runtimeCacheDir": str(self.folder / "libcni"),
             "deviceInfoDir": str(self.folder / "devinfo"),
+            "allowedPaths": [*ALLOWED_PATHS, str(self.folder)],
             "confDir": str(self.folder / "multinet.d"),
             "binDir": str(self.bin_dir),
             **self.settings,

@@ -109,6 +109,7 @@ class Node:
                 "multusDir": "$FOLDER/multus",
                 "runtimeCacheDir": "$FOLDER/libcni",
                 "deviceInfoDir": "$FOLDER/devices",
+                "allowedPaths": ["$FOLDER"],
                 "logLevel": "error",
                 "delegates": [self.cluster],
                 **self.settings,

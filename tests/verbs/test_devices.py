@@ -151,7 +151,8 @@ def test_a_second_add_gives_the_same_devices_in_whatever_order_the_kubelet_tells
 
 
 def test_who_names_no_resource_asks_nobody(node: Node, kubelet: Kubelet, pod: Netns) -> None:
-    node.pod("cart", [{"name": "net-a"}, {"name": "sriov", "deviceID": "d7"}])
+    node.define("free", type="vf", capabilities={"deviceID": True})
+    node.pod("cart", [{"name": "net-a"}, {"name": "free", "deviceID": "d7"}])
 
     node.add(pod)
 

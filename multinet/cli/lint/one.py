@@ -26,6 +26,7 @@ from multinet.errors import IncompatibleVersion, MultinetError, nearest
 from multinet.kernel.namespace import Namespace
 from multinet.npwg import nad
 from multinet.npwg.annotations import RESOURCE_NAME
+from multinet.resolve import allowed
 
 SOME_DEVICE: Final = {
     "deviceID": "ffff:00:00.0",
@@ -110,6 +111,7 @@ def _plugin(subject: Subject, index: int, around: Surroundings, host: Namespace 
             "name the plugin that makes the interface as the configuration's 'type'",
         )
         return
+    yield from _not_allowed(subject, index, base, around)
     yield from _type(subject, base, conf)
     yield from _read(subject, index, base, conf, around)
     yield from _unknown(subject, base, keys.unknown(conf.raw))
@@ -117,6 +119,16 @@ def _plugin(subject: Subject, index: int, around: Surroundings, host: Namespace 
     yield from _gateways(subject, base, conf)
     for error in parent_faults(conf, host) if host is not None else ():
         yield subject.refuse("parent", (*base, "master"), error)
+
+
+def _not_allowed(subject: Subject, index: int, base: Steps, around: Surroundings) -> Iterator[Finding]:
+    assert subject.conflist is not None
+    assert subject.definition is not None
+    if not subject.definition.config:
+        return
+    plugin, namespace = subject.conflist.plugins[index], subject.definition.namespace
+    for steps, error in allowed.refusals(around.settings, namespace, subject.conflist.name, plugin):
+        yield subject.say("not-allowed", Severity.ERROR, (*base, *steps), error.message, error.hint)
 
 
 def _type(subject: Subject, base: Steps, conf: NetConf) -> Iterator[Finding]:

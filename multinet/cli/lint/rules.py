@@ -9,6 +9,7 @@ RULES: Final[Mapping[str, str]] = {
     "unreadable": "a file is not YAML, or what is in it are no objects",
     "definition": "an object is not what the API takes for a NetworkAttachmentDefinition",
     "configuration": "spec.config is not a CNI configuration, or a plugin refuses its part of it",
+    "not-allowed": "the settings keep definitions from running that plugin, or naming that path or kernel parameter",
     "meta-plugin": "a network's plugin is Multus or multinet, which call the plugins of networks and are none",
     "plugin": "a plugin's type is probably mistyped, or on a node, its program is not there",
     "unknown-key": "a key that the plugin does not know, and so passes over",
