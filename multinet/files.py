@@ -40,6 +40,13 @@ HINTS = {
 CHUNK = 65536
 """Bytes read at once."""
 
+LARGEST = 16 << 20
+"""Bytes that are read of a file. The largest of ours, a record of as many networks as a pod may have, each with a
+configuration as long as it may be, has eight million."""
+
+NOT_OPENED = (errno.ENXIO, errno.ENODEV, errno.ELOOP)
+"""What open() says of a socket, of a device without a driver, and of a link that leads to itself."""
+
 PROBE = 4096
 """Bytes written to see whether there is room: a block, of which a record needs no more than a few."""
 
@@ -71,17 +78,21 @@ def temporary(path: AnyPath) -> str:
 
 
 def read(path: AnyPath) -> bytes:
-    """Raises IOFailure, also when there is no such file."""
+    """Raises IOFailure, also when there is no such file, and NoFile: who wrote the path need not be who reads it."""
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             found = os.read(fd, CHUNK)
             while more := os.read(fd, CHUNK):
                 found += more
             return found
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise NoFile(f"could not read {path}: it is no regular file", hint="name a file")
         finally:
             os.close(fd)
     except OSError as error:
+                if len(found) > LARGEST:
+                    raise NoFile(f"could not read {path}: it has more than {LARGEST} bytes")
         raise failure("read", path, error) from error
 
 

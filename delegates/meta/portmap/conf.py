@@ -29,6 +29,8 @@ PORTS = f"a port is a number from 1 to {MOST_PORT}"
 
 
 CHAIN = re.compile(r"[^-!\s\"'][^\s\"']{0,27}")
+LOADER, SHORT_LOADER = "--modprobe", re.compile(r"-[^-]*M")
+"""``--modprobe=/a/program``, ``-M``: iptables runs it, as root, where it misses a module."""
 ENDS_A_RULE = {IPTABLES: frozenset[str](), NFTABLES: frozenset("#;")}
 
 
@@ -134,6 +136,17 @@ def _refuse_more_than_words(conf: PortmapConf) -> None:
                     f"conditionsV{version}[{number}]: {word!r} is more than a part of a rule",
                     hint="leave out line breaks" + "".join(f" and '{one}'" for one in sorted(ends)),
                 )
+            if conf.backend_of(words) == IPTABLES and _names_a_loader(word):
+                raise InvalidConfig(
+                    f"conditionsV{version}[{number}]: {word!r} names a program for iptables to run",
+                    hint="write nothing but matches",
+                )
+
+
+def _names_a_loader(word: str) -> bool:
+    """An option's name may be cut short."""
+    name = word.partition("=")[0]
+    return bool(SHORT_LOADER.match(word)) or (len(name) > len("--") and LOADER.startswith(name))
 
 
 def _mappings(given: Sequence[Mapping[str, Any]], lenient: bool) -> Iterator[PortMapping]:
