@@ -133,6 +133,8 @@ def write_atomic(path: AnyPath, data: bytes, mode: int = 0o600) -> None:
         steps.step(f"rename {unfinished} to {path}")
         os.replace(unfinished, path)
     except OSError as error:
+        with suppress(OSError):  # on a disk that is full, it would take the room that is left from others
+            os.unlink(unfinished)
         raise failure("write", path, error) from error
 
 

@@ -223,6 +223,15 @@ def test_a_full_file_system_is_told_though_files_can_be_made_there(full: Path) -
     files.probe_writable(full)
 
 
+@pytest.mark.kernel
+def test_what_finds_no_room_leaves_the_file_as_it_was_and_nothing_beside_it(full: Path) -> None:
+    file = full / "all"
+    with pytest.raises(IOFailure) as told:
+        files.write_atomic(file, b"new")
+    assert str(told.value) == f"could not write {file}: No space left on device (make room on that file system)"
+    assert [path.name for path in full.iterdir()] == ["all"]
+
+
 def test_failures_name_the_file_and_the_reason(state: Path) -> None:
     (state / "file").touch()
     inside = state / "file/a"
