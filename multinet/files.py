@@ -77,22 +77,28 @@ def temporary(path: AnyPath) -> str:
     return os.path.join(folder, f".{name}.tmp")
 
 
+class NoFile(IOFailure):
+    """What is there is a folder, a pipe or a device, or has no end: it will never be read."""
+
+
 def read(path: AnyPath) -> bytes:
     """Raises IOFailure, also when there is no such file, and NoFile: who wrote the path need not be who reads it."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise NoFile(f"could not read {path}: it is no regular file", hint="name a file")
             found = os.read(fd, CHUNK)
             while more := os.read(fd, CHUNK):
                 found += more
+                if len(found) > LARGEST:
+                    raise NoFile(f"could not read {path}: it has more than {LARGEST} bytes")
             return found
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise NoFile(f"could not read {path}: it is no regular file", hint="name a file")
         finally:
             os.close(fd)
     except OSError as error:
-                if len(found) > LARGEST:
-                    raise NoFile(f"could not read {path}: it has more than {LARGEST} bytes")
+        if error.errno in NOT_OPENED:
+            raise NoFile(f"could not read {path}: {os.strerror(error.errno)}", hint="name a file") from error
         raise failure("read", path, error) from error
 
 
