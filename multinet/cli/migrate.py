@@ -22,7 +22,10 @@ def migrate(file: Path) -> None:
     from multinet.config.settings import SCHEMA, Settings, decode
     from multinet.config.values import in_file
 
-    content = files.read(file)
+    try:
+        content = file.read_bytes()  # which may be a pipe
+    except OSError as error:
+        raise files.failure("read", file, error) from error
     with in_file(file):
         translated = multus.translate(decode(content))
         Settings.parse(translated.settings, primary_is_found=True)

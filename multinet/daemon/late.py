@@ -15,9 +15,10 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
 
-from multinet import files, log
+from multinet import damaged, files, log
+from multinet.cni import jsonkeys
 from multinet.deadline import Deadline
-from multinet.errors import DecodingFailure, IOFailure, TryAgain
+from multinet.errors import DecodingFailure, IOFailure, MultinetError, TryAgain
 from multinet.kube.errors import ApiError, ApiUnavailable
 from multinet.npwg import status
 from multinet.npwg.nad import NetworkAttachmentDefinition
@@ -138,29 +139,39 @@ class Late:
         return self._folder / f"{sha256(str(pod).encode()).hexdigest()[:32]}.json"
 
     def _read(self) -> Iterator[tuple[Pod, tuple[NetworkStatus, ...]]]:
+        """What is damaged is put aside, and keeps no other pod's from being told."""
         for file in sorted(self._folder.glob("*.json")):
             try:
-                document = json.loads(file.read_bytes())
-                pod = Pod(
-                    namespace=document["namespace"],
-                    name=document["name"],
-                    uid=document["uid"],
-                    annotations=document["annotations"],
-                )
-                entries = status.parse(document["status"])
-            except FileNotFoundError:
+                data = files.read(file)
+            except files.NoFile as error:
+                damaged.put_aside(file, None, error)
                 continue
-            except OSError as error:
-                log.warn("a status to be told late can't be read", file=str(file), error=str(error))
+            except IOFailure as error:
+                if file.exists():
+                    log.warn("a status to be told late can't be read", error=str(error))
                 continue
-            except (ValueError, LookupError, TypeError, DecodingFailure) as error:
-                log.warn(
-                    "a status to be told late is damaged and is dropped", file=str(file), error=str(error)
-                )
-                with suppress(IOFailure):  # then it is dropped again the next time
-                    files.remove(file)
-                continue
-            yield pod, entries
+            try:
+                yield _from_json(data)
+            except DecodingFailure as error:
+                with suppress(IOFailure):  # then it is tried again the next time
+                    damaged.take_away(file, data, error)
+
+
+def _from_json(data: bytes) -> tuple[Pod, tuple[NetworkStatus, ...]]:
+    """Raises DecodingFailure."""
+    try:
+        said = jsonkeys.load(data)
+        if not isinstance(said, dict) or not said.get("namespace") or not said.get("name"):
+            raise DecodingFailure("it names no pod")
+        pod = Pod(
+            namespace=jsonkeys.string(said, "namespace"),
+            name=jsonkeys.string(said, "name"),
+            uid=jsonkeys.string(said, "uid"),
+            annotations=jsonkeys.mapping(said, "annotations") or {},
+        )
+        return pod, status.parse(jsonkeys.string(said, "status"))
+    except MultinetError as error:
+        raise DecodingFailure(f"a status to be told late is damaged: {error.sentence}") from error
 
 
 class PatientCluster:

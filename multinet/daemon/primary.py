@@ -23,14 +23,15 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
 
-from multinet import files, log
+from multinet import damaged, files, log
+from multinet.cni import jsonkeys
 from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.config.agent import CONF_SUFFIXES
 from multinet.daemon import conflist, confsearch, leaving
 from multinet.daemon.conflist import Conflist
 from multinet.daemon.confsearch import Choice, Listing
-from multinet.errors import MultinetError, NotAvailable
+from multinet.errors import IOFailure, MultinetError, NotAvailable
 
 POLL_SECONDS: Final = 1.0
 """Pods that start in the second after a change get what was there before it, as they would have a second ago."""
@@ -273,11 +274,17 @@ class Primary:
         """What the agent before us found, on this boot and in the same place."""
         if is_definition(self._settings) or is_inline(self._settings):
             return
+        file = self._settings.state_dir / SAVED
         try:
-            said = json.loads((self._settings.state_dir / SAVED).read_bytes())
+            data = files.read(file)
+        except IOFailure:
+            return  # there is none: what is in the folder counts
+        try:
+            said = jsonkeys.load(data)
             path, found = Path(said["file"]), NetConfList.of(said["conflist"])
-        except (OSError, ValueError, KeyError, TypeError, MultinetError):
-            return  # there is none, or it is damaged: what is in the folder counts
+        except (KeyError, TypeError, MultinetError) as error:
+            damaged.put_aside(file, data, f"the saved primary network is damaged: {error}")
+            return
         if said.get("bootId") == self._boot_id and place_of(self._settings).has(path):
             self._good = Good(path=path, conflist=found)
 

@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from multinet import files
-from multinet.errors import IOFailure
+from multinet import damaged, files
+from multinet.cni import jsonkeys
+from multinet.errors import IOFailure, MultinetError
 from multinet.files import AnyPath
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
@@ -85,8 +86,16 @@ class Ledger:
 
     def read(self, host: Namespace, name: str) -> Users | None:
         """None where there is no file, or none that we wrote: its link is then nobody's of ours, and stays."""
+        file = self._file(host, name)
         try:
-            said = json.loads(files.read(self._file(host, name)))
+            data = files.read(file)
+        except files.NoFile as error:
+            damaged.put_aside(file, None, error)
+            return None
+        except IOFailure:
+            return None
+        try:
+            said = jsonkeys.load(data)
             if said["version"] != VERSION:
                 return None
             return Users(
@@ -94,7 +103,8 @@ class Ledger:
                 bridge=str(said["bridge"]),
                 users=tuple(User(**{key: str(one[key]) for key in User.__slots__}) for one in said["users"]),
             )
-        except (IOFailure, ValueError, LookupError, TypeError, RecursionError):
+        except (MultinetError, ValueError, LookupError, TypeError) as error:
+            damaged.put_aside(file, data, f"the list of who uses a link is damaged: {error}")
             return None
 
     def write(self, host: Namespace, name: str, users: Users) -> None:

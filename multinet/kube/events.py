@@ -3,6 +3,7 @@
     Normal   AddedInterface   Add eth0 [10.1.0.5/24] from cluster, net1 [10.2.0.5/24] from default/net-a [3f2a91]
     Warning  FailedNetworks   default/net-a[bridge].ipam: no addresses left (...) [3f2a91]
     Warning  PrimaryNetwork   on the node: what is wrong with the cluster's own network there
+    Warning  DamagedFile      on the node: a file of the agent's that can't be read, and where its copy is
 
 The first is worded as Multus words it, but is one for all of a pod's interfaces: a node that comes up would
 otherwise write three times as many events as it has pods.
@@ -86,12 +87,12 @@ class Events:
         if self._level != "none":
             self._put("Warning", "FailedNetworks", _pod(pod), str(error), request_id)
 
-    def problem(self, message: str) -> None:
-        """Something is wrong with this node's first network."""
+    def problem(self, reason: str, message: str) -> None:
+        """Something is wrong on this node, and with no pod in particular."""
         if self._level != "none":
             # The kubelet gives the node's name for its UID, and so its events are found with the node.
             node = Subject(kind="Node", namespace="default", name=self._node_name, uid=self._node_name)
-            self._put("Warning", "PrimaryNetwork", node, message, "")
+            self._put("Warning", reason, node, message, "")
 
     def close(self) -> None:
         """Write what waits, but don't wait for long."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from multinet import files
+from multinet import damaged, files, log
 from multinet.errors import DecodingFailure, IOFailure, NewerRecord
 from multinet.plan import Record
 from multinet.state.record import from_json, to_json
@@ -29,9 +29,6 @@ up whoever shares its sandbox's."""
 LONGEST_NAME = 200
 """A file's name may have 255 bytes, and has some more while it is written. Longer ones are hashed."""
 
-DAMAGED_SECONDS = 30 * 86400.0
-"""How long the copy of a damaged record is kept: long enough for somebody to ask what happened."""
-
 
 class Attachments:
     """The records under ``folder`` (created when first needed)."""
@@ -39,7 +36,7 @@ class Attachments:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "sandboxes"
         self._locks = folder / "locks"
-        self._damaged = folder / "damaged"
+        self._damaged = folder / damaged.FOLDER
         # Paths of what every ADD opens are joined as texts: six of them as ``Path`` cost it more than the files.
         self._lock_prefix = f"{self._locks}{os.sep}"
         self._record_prefix = f"{self._folder}{os.sep}"
@@ -100,11 +97,17 @@ class Attachments:
     def forget(self, container_id: str, ifname: str) -> None:
         """Absent is success; so is a half-written file of a process that died."""
         file = self._file(container_id, ifname)
-        files.remove(file)
-        files.remove(files.temporary(file))
+        for name in (file, files.temporary(file)):
+            if os.path.isdir(name) and not os.path.islink(name):  # which ``remove`` would fail at for ever
+                files.make_dirs(self._damaged, mode=0o700)
+                files.move(name, f"{self._damaged}{os.sep}{os.path.basename(name)}.{time.time_ns()}")
+            else:
+                files.remove(name)
 
     def all(self) -> Iterator[Record]:
-        """Every readable record; damaged ones are copied aside on the way."""
+        """Every readable record; damaged ones are copied aside on the way, and those that can't be read now (the disk
+        fails) are told: neither keeps the others from being gone through.
+        """
         try:
             names = sorted(file for file in self._folder.iterdir() if file.suffix == ".json")
         except FileNotFoundError:
@@ -113,6 +116,9 @@ class Attachments:
             try:
                 record = self._read(str(file))
             except DecodingFailure:
+                continue
+            except IOFailure as error:
+                log.warn("record can't be read", error=str(error))
                 continue
             if record is not None:
                 yield record
@@ -128,17 +134,17 @@ class Attachments:
         except OSError as error:
             raise files.failure("read the folder", self._folder, error) from error
         found: list[Record] = []
-        damaged: list[Path] = []
+        unread: list[Path] = []
         for file in names:
             try:
-                found.append(from_json(file.read_bytes()))
-            except FileNotFoundError:
+                found.append(from_json(files.read(file)))
+            except (files.NoFile, DecodingFailure):
+                unread.append(file)
+            except IOFailure:
+                if file.exists():
+                    raise
                 continue  # its DEL came meanwhile
-            except OSError as error:
-                raise files.failure("read", file, error) from error
-            except DecodingFailure:
-                damaged.append(file)
-        return found, damaged
+        return found, unread
 
     def writable(self) -> None:
         """Raise IOFailure when a record could not be written now."""
@@ -154,7 +160,7 @@ class Attachments:
         How many."""
         old = [*files.older(self._folder, ".*.tmp", files.UNFINISHED_SECONDS)]
         old += files.older(self._damaged, ".*.tmp", files.UNFINISHED_SECONDS)
-        old += files.older(self._damaged, "*.json", DAMAGED_SECONDS)
+        old += files.older(self._damaged, "*.json", damaged.SECONDS)
         return sum(files.remove(file) for file in old)
 
     def _file(self, container_id: str, ifname: str) -> str:
@@ -166,12 +172,15 @@ class Attachments:
 
     def _read(self, file: str) -> Record | None:
         try:
-            with open(file, "rb") as opened:
-                data = opened.read()
-        except FileNotFoundError:
+            data = files.read(file)
+        except files.NoFile as error:
+            unreadable = DecodingFailure(f"the record is damaged: {error.message}")
+            unreadable.hint = damaged.put_aside(file, None, error)
+            raise unreadable from error
+        except IOFailure:
+            if os.path.lexists(file):
+                raise
             return None
-        except OSError as error:
-            raise IOFailure(f"could not read {file}: {error.strerror}") from error
         try:
             record = from_json(data)
             if file != self._file(record.plan.container_id, record.plan.ifname):
@@ -180,14 +189,5 @@ class Attachments:
         except NewerRecord:
             raise
         except DecodingFailure as error:
-            self._put_aside(os.path.basename(file), data, error)
+            error.hint = damaged.put_aside(file, data, error, folder=self._damaged)
             raise
-
-    def _put_aside(self, name: str, data: bytes, error: DecodingFailure) -> None:
-        """A disk that is full must not keep a DEL from going on without the record."""
-        try:
-            files.make_dirs(self._damaged, mode=0o700)
-            files.write_atomic(self._damaged / name, data)
-            error.hint = f"a copy was put aside as {self._damaged / name}"
-        except IOFailure as failure:
-            error.hint = f"no copy could be put aside: {failure.message}"

@@ -4,6 +4,7 @@ plugins, and what those leave is read for network-status.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from multinet import files
@@ -35,11 +36,13 @@ class DeviceInfoFolder:
         if not file:
             return None
         try:
-            text = Path(file).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
+            text = files.read(file).decode()
+        except UnicodeDecodeError as error:
             raise IOFailure(f"could not read the device-info file {file}: {error}") from error
+        except IOFailure:
+            if os.path.lexists(file):
+                raise
+            return None
         return device.parse(text, source=file)
 
     def remove(self, plan: Plan) -> None:

@@ -111,7 +111,7 @@ def test_events_of_its_pods_and_its_node_are_written_and_counted_up(
     events.failed(pod, MultinetError("no addresses left"), "1")
     until(lambda: kubeobjects.events(plane, namespace), seconds=20, what="the event")
     events.failed(pod, MultinetError("no addresses left"), "2")
-    events.problem("the primary network is gone")
+    events.problem("PrimaryNetwork", "the primary network is gone")
     until(lambda: kubeobjects.events(plane, namespace)[0]["count"] == 2, seconds=20, what="the second")
 
     def about_the_node() -> list[str]:

@@ -203,7 +203,7 @@ def test_the_setting_says_which_are_written(
 
 def test_a_problem_of_the_node_is_told_on_the_node(control_plane: ControlPlane, make: Make):
     events = make()
-    events.problem("this test has renamed it")
+    events.problem("PrimaryNetwork", "this test has renamed it")
     events.close()
     # Agents of other tests tell of their nodes, to the same API server and in the same namespace.
     told = [

@@ -142,6 +142,30 @@ def test_one_wrong_byte_is_read_or_refused_with_an_error_of_ours(at: int, byte: 
         return
 
 
+def test_a_flipped_bit_is_never_taken_for_what_was_written() -> None:
+    """Else a DEL would take somebody else's bridge, or free another's address."""
+    written = to_json(example())
+    for at in range(8 * len(written)):
+        data = bytearray(written)
+        data[at // 8] ^= 1 << at % 8
+        try:
+            assert from_json(bytes(data)) == example()  # the bit was in the checksum's own name
+        except DecodingFailure:
+            continue
+
+
+def test_a_record_of_before_there_were_checksums_is_read() -> None:
+    before, _, _ = to_json(example()).rpartition(b',"crc32":')
+    assert from_json(before + b"}") == example()
+
+
+@pytest.mark.parametrize("odd", [b"NaN", b"Infinity", rb'"\ud800"'])
+def test_what_json_can_say_and_is_never_written_is_refused(odd: bytes) -> None:
+    before, _, _ = to_json(example()).rpartition(b',"crc32":')
+    with pytest.raises(DecodingFailure):
+        from_json(before.replace(b'"bootID":', b'"bootID":' + odd + b',"x":', 1) + b"}")
+
+
 @given(st.integers(0, 10**6))
 def test_a_record_that_was_cut_is_refused(at: int) -> None:
     data = to_json(example())

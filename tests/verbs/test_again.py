@@ -283,10 +283,7 @@ def test_a_del_whose_namespace_is_anothers_by_now_leaves_the_other_alone(
 
 def test_del_clears_the_other_networks_when_a_plugin_is_no_longer_there(node: Node, pod: Netns) -> None:
     node.add(pod)
-    record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
-    first, second = record.read_text().split('"network": "default/net-a"')
-    vanished = second.replace('"type": "bridge"', '"type": "vanished"')
-    record.write_text(f'{first}"network": "default/net-a"{vanished}')
+    node.rewrite_record('"type": "bridge"', '"type": "vanished"', after='"network": "default/net-a"')
 
     assert node.refusal("DEL", pod) == {
         "code": 7,
@@ -295,7 +292,7 @@ def test_del_clears_the_other_networks_when_a_plugin_is_no_longer_there(node: No
     }
     assert (pod.links(), node.addresses("cluster"), node.records()) == ([], {}, ["c1@eth0.json"])
 
-    record.write_text(record.read_text().replace("vanished", "bridge"))
+    node.rewrite_record("vanished", "bridge")
     node.do("DEL", pod)
     assert (node.addresses("net-a"), node.records()) == ({}, [])
 

@@ -279,7 +279,8 @@ def test_device_info_files_that_cant_all_be_made_are_all_gone(node: Node, pod: N
 
     assert node.refusal("ADD", pod) == {
         "code": 5,
-        "msg": "could not read $FOLDER/devices/dp/res-dev2-device.json: Is a directory",
+        "msg": "could not read $FOLDER/devices/dp/res-dev2-device.json: it is no regular file",
+        "details": "name a file",
     }
     assert list((node.folder / "devices" / "cni").iterdir()) == []
     assert (pod.links(), node.records()) == ([], [])

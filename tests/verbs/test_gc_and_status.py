@@ -114,8 +114,7 @@ def test_gc_does_not_send_executables_to_who_has_the_forgotten_ones_path_now(
         f'#!/bin/sh\ncat > /dev/null\necho "$CNI_COMMAND $CNI_CONTAINERID [$CNI_NETNS]" >> {node.folder}/calls\n'
     )
     program.chmod(0o755)
-    record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
-    record.write_text(record.read_text().replace('"type": "bridge"', '"type": "stranger"'))
+    node.rewrite_record('"type": "bridge"', '"type": "stranger"')
     node.host.run("ip", "netns", "delete", first.name)
     node.host.run("ip", "netns", "add", first.name)
 
@@ -128,8 +127,7 @@ def test_gc_does_not_send_executables_to_who_has_the_forgotten_ones_path_now(
 def test_gc_clears_one_whose_path_leads_to_the_host_by_now(node: Node, two: tuple[Netns, Netns]) -> None:
     """A process id is used again, and so is /proc/<pid>/ns/net."""
     first, _ = two
-    record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
-    record.write_text(record.read_text().replace(first.path, node.host.path))
+    node.rewrite_record(first.path, node.host.path)
 
     node.gc(("c2", "eth0"))
 
@@ -203,8 +201,7 @@ def test_gc_without_a_list_does_nothing(node: Node, two: tuple[Netns, Netns]) ->
 
 
 def test_gc_goes_on_when_one_pod_cant_be_cleared(node: Node, two: tuple[Netns, Netns]) -> None:
-    record = node.folder / "state" / "sandboxes" / "c1@eth0.json"
-    record.write_text(record.read_text().replace('"type": "bridge"', '"type": "vanished"'))
+    node.rewrite_record('"type": "bridge"', '"type": "vanished"')
 
     said = node.refusal("GC", conf={"cni.dev/valid-attachments": []})
 

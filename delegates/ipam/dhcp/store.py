@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
 from delegates.ipam.dhcp.lease import Key, Lease, Order
-from multinet import files, log
-from multinet.errors import IOFailure
+from multinet import damaged, files, log
+from multinet.cni import jsonkeys
+from multinet.errors import DecodingFailure, IOFailure, MultinetError
 
 FORMAT: Final = 1
 DAMAGED: Final = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -70,24 +72,42 @@ class Store:
         files.remove(self._file(key))
 
     def all(self) -> Iterator[Saved]:
-        """Those of this boot. What is damaged, or of a machine's life before, is removed: nobody has it."""
+        """Those of this boot. What is of a machine's life before is removed: nobody has it. What is damaged is put
+        aside.
+        """
         for file in sorted(self._folder.glob("*.json")):
             try:
-                document = json.loads(file.read_bytes())
-                if document["bootId"] == self._boot_id and document["format"] == FORMAT:
-                    yield Saved.of_json(document)
-                    continue
-                why = "it is of another boot, or of another multinet"
-            except OSError as error:
-                log.warn("a lease can't be read", file=str(file), error=str(error))
+                data = files.read(file)
+            except files.NoFile as error:
+                damaged.put_aside(file, None, error)
                 continue
-            except DAMAGED as error:
-                why = repr(error)
-            log.info("a lease is dropped", file=str(file), why=why)
+            except IOFailure as error:
+                log.warn("a lease can't be read", error=str(error))
+                continue
+            try:
+                saved = self._read(data)
+            except DecodingFailure as error:
+                with suppress(IOFailure):  # then it is tried again the next time
+                    damaged.take_away(file, data, error)
+                continue
+            if saved is not None:
+                yield saved
+                continue
+            log.info("a lease of another boot, or of another multinet, is dropped", file=str(file))
             try:
                 files.remove(file)
             except IOFailure as error:
                 log.warn("a lease can't be removed", error=str(error))
+
+    def _read(self, data: bytes) -> Saved | None:
+        """None for one of another boot or another multinet. Raises DecodingFailure."""
+        try:
+            document = jsonkeys.load(data)
+            if document["bootId"] != self._boot_id or document["format"] != FORMAT:
+                return None
+            return Saved.of_json(document)
+        except (MultinetError, *DAMAGED) as error:
+            raise DecodingFailure(f"a lease is damaged: {error}") from error
 
     def _file(self, key: Key) -> Path:
         return self._folder / f"{sha256(str(key).encode()).hexdigest()[:32]}.json"

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from delegates.main.sriov.conf import SWITCH, Wanted
-from multinet import files
+from multinet import damaged, files
+from multinet.cni import jsonkeys
 from multinet.errors import IOFailure, MultinetError
 from multinet.files import Lock
 from multinet.kernel.vfs import LINK_STATES, PROTOCOLS, Vf
@@ -76,8 +77,9 @@ class Store:
                 return None
             raise
         try:
-            return from_json(json.loads(text), path.name)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return from_json(jsonkeys.load(text), path.name)
+        except (MultinetError, ValueError, KeyError, TypeError, AttributeError) as error:
+            damaged.put_aside(path, text, f"the record of how a VF was is damaged: {error}")
             raise MultinetError(
                 f"the record {path} of how a VF was cannot be read",
                 hint="see to the VF by hand, then remove the file",

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Self, TypeAlias
 
-from multinet import files
+from multinet import damaged, files
+from multinet.cni import jsonkeys
 from multinet.cni.types import IP
-from multinet.errors import IOFailure
+from multinet.errors import IOFailure, MultinetError
 
 Passage: TypeAlias = tuple[IP, str]
 """An address, and the zone of firewalld that it is in; "" where iptables' rules let it through."""
@@ -40,7 +41,14 @@ class Entry:
     def read(cls, path: str) -> Self | None:
         """None where there is no such file, or none that tells anything."""
         try:
-            found = json.loads(files.read(path))
+            data = files.read(path)
+        except files.NoFile as error:
+            damaged.put_aside(path, None, error)
+            return None
+        except IOFailure:
+            return None
+        try:
+            found = jsonkeys.load(data)
             passages = frozenset((ip_address(ip), str(zone)) for ip, zone in found["passages"])
             return cls(
                 container_id=str(found["containerID"]),
@@ -48,7 +56,8 @@ class Entry:
                 network=str(found["network"]),
                 passages=passages,
             )
-        except (IOFailure, ValueError, KeyError, TypeError):
+        except (MultinetError, ValueError, KeyError, TypeError) as error:
+            damaged.put_aside(path, data, f"what an attachment has let through is damaged: {error}")
             return None
 
     def path(self, data_dir: str) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from delegates.meta.tuning.conf import TuningConf
-from multinet import files
-from multinet.errors import IOFailure
+from multinet import damaged, files
+from multinet.cni import jsonkeys
+from multinet.errors import DecodingFailure, IOFailure
 from multinet.kernel import links
 from multinet.kernel.links import Link
 from multinet.kernel.rtnl import Message
@@ -55,12 +56,20 @@ def recall(path: str) -> Values:
     """Nothing where there is no such file, or none that tells anything."""
     try:
         _enter(path.rpartition("/")[0])
-        found = json.loads(files.read(path))
-    except (IOFailure, ValueError):
+        data = files.read(path)
+    except files.NoFile as error:
+        damaged.put_aside(path, None, error)
         return {}
-    return (
-        {key: value for key, value in found.items() if _is_one(key, value)} if isinstance(found, dict) else {}
-    )
+    except IOFailure:
+        return {}
+    try:
+        found = jsonkeys.load(data)
+        if not isinstance(found, dict):
+            raise DecodingFailure(f"expected an object, got {jsonkeys.kind(found)}")
+    except DecodingFailure as error:
+        damaged.put_aside(path, data, f"what a link was like is damaged: {error.sentence}")
+        return {}
+    return {key: value for key, value in found.items() if _is_one(key, value)}
 
 
 def _enter(folder: str) -> None:
