@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from multinet import damaged, log, timing
+from multinet import log, timing
 from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.config.reload import changed, reloaded
@@ -54,9 +54,6 @@ PARTS_SECONDS: Final = 6.0
 M_ARENA_MAX: Final = -8
 ARENAS: Final = 2
 """glibc gives each thread an arena of its own, which costs a dozen MB with ours and saves nothing under a GIL."""
-PRIMARY_NETWORK: Final = "PrimaryNetwork"
-DAMAGED_FILE: Final = "DamagedFile"
-"""The reasons of events on the node."""
 FILES: Final = 1 << 16
 """File descriptors that the agent may have. By default a container gets 1,024, and 250 calls at once take 750."""
 
@@ -71,19 +68,19 @@ class Agent:
         self._metrics = Metrics()
         self._history = History(settings.agent.history)
         self._history_door: HistoryDoor | None = None
-        self._primary = Primary(settings, on_problem=partial(self._problem, PRIMARY_NETWORK))
+        self._primary = Primary(settings, on_problem=self._problem)
         self._api = open_api(settings, self._metrics.api_request)
         self._events: Events | None = None
         self._startup: Startup | None = None
         self._caches: dict[str, PodCache | NadCache] = {}
+        self._definitions: Callable[[], Iterable[str]] = tuple
         kube = None
         if self._api is not None:
-        self._definitions: Callable[[], Iterable[str]] = tuple
             pods, nads = PodCache(self._api, settings.agent.node_name), NadCache(self._api)
             self._caches = {"pods": pods, "nads": nads}
+            self._definitions = nads.reflector.items
             devices = DeviceSource(
                 self._api,
-            self._definitions = nads.reflector.items
                 node_name=settings.agent.node_name,
                 socket=settings.agent.pod_resources_socket,
                 checkpoint=settings.agent.kubelet_checkpoint,
@@ -101,9 +98,9 @@ class Agent:
         self._keeper = Keeper(self._world.alone, file=file, reload=self._reload, reported=self._reported)
         self._residents = residents()
         self._probes: Probes | None = None
+        self._status_door: Door | None = None
         self._leftovers = 0
         self._watch()
-        self._status_door: Door | None = None
 
     # --- start and stop ---
 
@@ -119,11 +116,10 @@ class Agent:
             self._history_door = HistoryDoor(self.settings.agent.socket, self._history)
             self._history_door.start()
             log.listen(self._history.note)
-        timing.listen(self._metrics.delegate)
-        damaged.listen(partial(self._problem, DAMAGED_FILE))
-        shim_conf.write(self.settings)
         if self.settings.agent.status_page:
             self._status_door = self._open_status_page()
+        timing.listen(self._metrics.delegate)
+        shim_conf.write(self.settings)
         if self._startup is not None:
             self._startup.start()
         for cache in self._caches.values():
@@ -157,14 +153,13 @@ class Agent:
             parts["probes"] = self._probes.stop
         if self._history_door is not None:
             parts["history"] = self._history_door.stop
-        if left := stop_together(parts, PARTS_SECONDS):
-            log.warn("did not end in time", parts=left)
         if self._status_door is not None:
             parts["status page"] = self._status_door.stop
+        if left := stop_together(parts, PARTS_SECONDS):
+            log.warn("did not end in time", parts=left)
         if self._api is not None:
             self._api.close()
         timing.listen(None)
-        damaged.listen(None)
         log.listen(None)
         if leaving.begun(self.settings.state_dir):
             leaving.clear(self.settings)
@@ -197,9 +192,9 @@ class Agent:
 
     # --- the rest ---
 
-    def _problem(self, reason: str, problem: str) -> None:
+    def _problem(self, problem: str) -> None:
         if self._events is not None:
-            self._events.problem(reason, problem)
+            self._events.problem(problem)
 
     def _dropped(self, why: Drop) -> None:
         if why is not Drop.STOPPING:
@@ -246,8 +241,6 @@ class Agent:
         begun = {"socket": self._deaf}
         return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=self._ready(), start=begun)
 
-    def _ready(self) -> dict[str, Callable[[], str]]:
-        """What serving an ADD needs: each says what is missing, or nothing."""
     def _open_status_page(self) -> Door:
         """Its room is only loaded where it is wanted. Raises MultinetError for an address that it may not have."""
         from multinet.daemon.page.door import StatusDoor
@@ -272,6 +265,8 @@ class Agent:
             log.warn("status page not served", error=str(error))
         return door
 
+    def _ready(self) -> dict[str, Callable[[], str]]:
+        """What serving an ADD needs: each says what is missing, or nothing."""
         return {
             "socket": self._deaf,
             "primary network": lambda: self._primary.missing,
