@@ -98,13 +98,13 @@ cluster: test-packages unpacked .cache/cluster.made ## Build kube-apiserver into
 	@tests/support/build-go e2e/cluster/programs .cache/cluster $(RUN)/python
 	@touch $@
 
-# helm and kustomize, for the tests of deploy/: users have their own, or kubectl, which has kustomize in it.
+# helm and kustomize for the tests of deploy/, kubectl for those of its plugin: users have their own.
 .PHONY: deploy-programs
-deploy-programs: venv .cache/deploy-programs.made ## Build helm and kustomize into .cache/cluster
+deploy-programs: venv .cache/deploy-programs.made ## Build helm, kustomize and kubectl into .cache/cluster
 	@:
 
-.cache/deploy-programs.made: e2e/cluster/deploy-programs/go.mod e2e/cluster/deploy-programs/go.sum tests/support/go.lock tests/support/build-go
-	@echo "building helm and kustomize (some minutes from nothing, seconds afterwards)"
+.cache/deploy-programs.made: $(shell find e2e/cluster/deploy-programs -type f) tests/support/go.lock tests/support/build-go
+	@echo "building helm, kustomize and kubectl (some minutes from nothing, seconds afterwards)"
 	@tests/support/build-go e2e/cluster/deploy-programs .cache/cluster $(RUN)/python
 	@touch $@
 

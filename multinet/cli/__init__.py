@@ -5,6 +5,8 @@ Nothing but click is imported here, so that ``multinet --help`` is quick; a comm
 
 from __future__ import annotations
 
+import re
+from copy import copy
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +18,14 @@ from multinet.errors import MultinetError, NotAvailable
 LEFT_OUT = ("kubernetes", "rich")
 """Packages that the image does without: deploy/image/without.txt."""
 
+PLUGIN = "kubectl multinet"
+"""What it is called as a plugin of kubectl, which executes ``kubectl-multinet``."""
+OF_AN_AGENT = frozenset({"ipam", "record", "trace"})
+OF_A_MACHINE = frozenset({"install", "replay", "sandbox", "uninstall"})
+"""What makes no sense where kubectl is: they ask the agent of the node that they run on, or change that machine."""
+
 COMMANDS = {
+    "completion": "multinet.cli.completion:completion",
     "doctor": "multinet.cli.doctor:doctor",
     "events": "multinet.cli.requests.events:events",
     "explain": "multinet.cli.explain.command:explain",
@@ -53,7 +62,7 @@ class Commands(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return sorted(set(COMMANDS) - (OF_AN_AGENT | OF_A_MACHINE if is_plugin(ctx) else set()))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -62,8 +71,21 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+        if is_plugin(ctx) and command.epilog:
+            command = copy(command)
+            command.epilog = _of_plugin(command.epilog or "")
     def invoke(self, ctx: click.Context) -> Any:
         try:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if is_plugin(ctx) and args[0] in OF_AN_AGENT:
+            there = f"kubectl -n kube-system exec ds/multinet -- multinet {args[0]}"
+            raise click.UsageError(f"{args[0]} is about one node: {there}", ctx)
+        if is_plugin(ctx) and args[0] in OF_A_MACHINE:
+            raise click.UsageError(f"{args[0]} is about the machine it runs on: multinet {args[0]}", ctx)
+        return super().resolve_command(ctx, args)
+
             return super().invoke(ctx)
         except MultinetError as error:
             raise Failure(error) from error
@@ -82,3 +104,25 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="multinet", message="%(prog)s %(version)s")
 def main() -> None:
     """The multi-network stack for Kubernetes pods."""
+
+
+def is_plugin(ctx: click.Context) -> bool:
+    return ctx.find_root().info_name == PLUGIN
+
+
+def _of_plugin(examples: str) -> str:
+    """As they are typed there; without those that are about a node."""
+    lines = [line for line in examples.split("\n") if "this node" not in line]
+    return re.sub(r"(?m)(^  |\| )multinet ", rf"\1{PLUGIN} ", "\n".join(lines))
+
+
+def kubectl() -> None:
+    """``kubectl-multinet``, which kubectl executes."""
+    main(prog_name=PLUGIN)
+
+
+def kubectl_complete() -> None:
+    """``kubectl_complete-multinet``, which kubectl's own completion executes with the words so far."""
+    from multinet.cli.completion import for_kubectl
+
+    for_kubectl()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from multinet.cli import complete, sources
 from multinet.cli import output as outputs
-from multinet.cli import sources
 from multinet.cli.node.settings import node_name, of_node
 from multinet.cli.sources import Choice
 
@@ -37,9 +37,8 @@ PAGE: Final = """\
         "multinet graph --folder crds/examples/demo --file demo.html",
     )
 )
-@click.argument("pods", nargs=-1, metavar="[POD]...")
-@sources.options_without_namespace
-@click.option("-n", "--namespace", default="", help="Only the pods of this namespace.")
+@click.argument("pods", nargs=-1, metavar="[POD]...", shell_complete=complete.pods)
+@sources.options_of_lists
 @click.option("--on", "node", default="", metavar="NODE", help="Only the pods of this node.")
 @click.option(
     "-o",
@@ -53,7 +52,6 @@ PAGE: Final = """\
 def graph(
     pods: tuple[str, ...],
     source: Choice,
-    namespace: str,
     node: str,
     output: str | None,
     file: Path | None,
@@ -64,7 +62,7 @@ def graph(
     record. Of a cluster by network-status: networks, and the interfaces on each.
     """
     kind = output or (ENDINGS.get(file.suffix, "text") if file else "text")
-    shape, document = _look(source, pods, namespace, node)
+    shape, document = _look(source, pods, node)
     drawn = _drawn(kind, shape, document, to_terminal=file is None)
     if file is None:
         click.echo(drawn, nl=False)
@@ -74,7 +72,7 @@ def graph(
         write(file, drawn)
 
 
-def _look(source: Choice, names: tuple[str, ...], namespace: str, node: str) -> tuple[Topology, Any]:
+def _look(source: Choice, names: tuple[str, ...], node: str) -> tuple[Topology, Any]:
     from multinet.cli import attached, shapes
     from multinet.view import picture
     from multinet.view.attached import to_json
@@ -86,11 +84,13 @@ def _look(source: Choice, names: tuple[str, ...], namespace: str, node: str) -> 
         journal = Journal.read(settings.state_dir)
         records = [record for name in names for record in journal.of(name)] if names else journal.records
         chosen = [
-            one for one in records if not namespace or (one.plan.pod and one.plan.pod.namespace == namespace)
+            one
+            for one in records
+            if not source.listed or (one.plan.pod and one.plan.pod.namespace == source.listed)
         ]
         return picture.of_node(node_name(settings), chosen)
     with source.open() as cluster:
-        found = attached.of_cluster(cluster, namespace=namespace, node=node)
+        found = attached.of_cluster(cluster, namespace=source.listed, node=node)
         chosen_pods = [one for one in found if not names or names_one(names, str(one), one.name)]
         _refuse_unknown(names, [(str(one), one.name) for one in found], cluster.told)
     shape = shapes.of_cluster(cluster.told.rpartition(" ")[2], chosen_pods)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from multinet.cli import complete
 from multinet.cli import output as outputs
 from multinet.cli.output import Cell, Format, Style, Table
 from multinet.cli.sources import CONFIG
@@ -34,7 +35,7 @@ MANY: Final = 10**7
         "multinet ipam -o json | jq '.[].addresses[] | select(.use == \"leaked\")'",
     )
 )
-@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
+@click.argument("networks", nargs=-1, metavar="[NETWORK]...", shell_complete=complete.networks)
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("what", type=click.Choice(["pods", "networks"]), default="pods")
-@sources.options_without_namespace
-@click.option("-n", "--namespace", default="", help="Only the pods and definitions of this namespace.")
+@sources.options_of_lists
 @click.option("--on", "node", default="", metavar="NODE", help="Only the pods of this node.")
 @click.option("-a", "--all", "everyone", is_flag=True, help="Also pods that ask for no network of their own.")
 @outputs.option
-def ls(what: str, source: Choice, namespace: str, node: str, everyone: bool, output: Format) -> None:
+def ls(what: str, source: Choice, node: str, everyone: bool, output: Format) -> None:
     """List pods with their networks, or networks with their pods.
 
     Of a cluster, it is what the pods' network-status tells. On a node, where the agent's settings are
@@ -47,11 +46,12 @@ def ls(what: str, source: Choice, namespace: str, node: str, everyone: bool, out
 
         journal = Journal.read(settings.state_dir)
         pods = of_journal(journal, node_name(settings))
-        pods = [pod for pod in pods if namespace in ("", pod.namespace)]
+        pods = [pod for pod in pods if source.listed in ("", pod.namespace)]
         if what == "networks":
             return show_networks(networks_of_journal(journal, pods), output)
         return show_pods(pods, output)
     with source.open() as cluster:
+        namespace = source.listed
         pods = attached.of_cluster(cluster, namespace=namespace, node=node, everyone=everyone)
         if what == "networks":
             return show_networks(attached.networks(cluster.definitions(namespace), pods), output)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multinet.cli import complete, sources
 from multinet.cli import output as outputs
-from multinet.cli import sources
 from multinet.cli.node.settings import of_node
 from multinet.cli.output import Cell, Format, Style, Table
 from multinet.cli.sources import Choice
@@ -30,7 +30,7 @@ MAIN = 254
         "multinet show 4f1c09a1be76            a container on this node, by the beginning of its id",
     )
 )
-@click.argument("pod")
+@click.argument("pod", shell_complete=complete.pods)
 @sources.options
 @outputs.option
 def show(pod: str, source: Choice, output: Format) -> None:

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 
+from multinet.cli import complete, is_plugin
+
 if TYPE_CHECKING:
     from multinet.cli.objects import Object
     from multinet.config import Settings
@@ -74,13 +76,17 @@ class Choice:
     config: Path | None = None
     named: str = ""
     """The namespace that the options name."""
+    everywhere: bool = False
+    """All namespaces were asked for."""
+    plugin: bool = False
+    """It is kubectl that was called: what this machine is does not count, and kubectl's habits do."""
 
     @cached_property
     def settings(self) -> Settings | None:
         """The node's; None where there are none. Raises MultinetError for a file that can't be used."""
         from multinet.config import Settings
 
-        if self.config is None and not CONFIG.exists():
+        if self.config is None and (self.plugin or not CONFIG.exists()):
             return None
         return Settings.load(self.config or CONFIG)
 
@@ -88,6 +94,13 @@ class Choice:
     def namespace(self) -> str:
         """The one that is meant where none is written: that of the options, else of the kubeconfig's context."""
         return self.named or (HOME if self._folder else self._access.namespace) or HOME
+
+    @property
+    def listed(self) -> str:
+        """The namespace whose objects are listed, "" for those of all."""
+        if self.named or self.everywhere or not self.plugin or self.config is not None:
+            return self.named
+        return self.namespace
 
     @contextmanager
     def open(self) -> Iterator[Cluster]:
@@ -123,6 +136,11 @@ class Choice:
             yield cluster
 
     @property
+    def has_folder(self) -> bool:
+        """Does a folder stand for the cluster?"""
+        return self._folder is not None
+
+    @property
     def is_named(self) -> bool:
         """Is there any cluster to open?"""
         from multinet.errors import NotAvailable
@@ -150,7 +168,7 @@ class Choice:
         from multinet.errors import NotAvailable
         from multinet.kube.access import Access
 
-        if files := self._kubeconfigs():
+        if files := self.kubeconfigs():
             return Access.of_kubeconfig(*files, context=self.context)
         try:
             return Access.in_cluster()
@@ -160,7 +178,8 @@ class Choice:
                 hint="--kubeconfig names one, or --folder a folder with manifests",
             ) from error
 
-    def _kubeconfigs(self) -> list[Path]:
+    def kubeconfigs(self) -> list[Path]:
+        """Those that are meant, in their order."""
         if self.kubeconfig is not None:
             return [self.kubeconfig]
         if said := os.environ.get("KUBECONFIG", ""):
@@ -173,13 +192,21 @@ class Choice:
         return [home] if home.exists() else []
 
 
-_OPTIONS: Final = (
+_API: Final = (
     click.option(
         "--kubeconfig",
         type=click.Path(path_type=Path, dir_okay=False),
         help="The kubeconfig of the cluster; else $KUBECONFIG, ~/.kube/config.",
     ),
-    click.option("--context", default="", help="The context of the kubeconfig; else its current one."),
+    click.option(
+        "--context",
+        default="",
+        shell_complete=complete.contexts,
+        help="The context of the kubeconfig; else its current one.",
+    ),
+)
+_OPTIONS: Final = (
+    *_API,
     click.option(
         "--folder",
         type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -192,13 +219,45 @@ _OPTIONS: Final = (
     ),
 )
 _NAMESPACE: Final = click.option(
-    "-n", "--namespace", "named", default="", help="The namespace that is meant where none is written."
+    "-n",
+    "--namespace",
+    "named",
+    default="",
+    shell_complete=complete.namespaces,
+    help="The namespace that is meant where none is written.",
+)
+_LISTED: Final = (
+    click.option(
+        "-n",
+        "--namespace",
+        "named",
+        default="",
+        shell_complete=complete.namespaces,
+        help="Only what is in this namespace.",
+    ),
+    click.option(
+        "-A",
+        "--all-namespaces",
+        "everywhere",
+        is_flag=True,
+        help="What is in any namespace, as without -n; kubectl's plugin takes the context's otherwise.",
+    ),
 )
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name a cluster; the command is handed a ``Choice`` as ``source``."""
     return _handing_over(command, (*_OPTIONS, _NAMESPACE))
+
+
+def options_of_api(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those that name a cluster with an API, for what a folder can't stand for."""
+    return _handing_over(command, _API)
+
+
+def options_of_lists(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, for a command that lists what ``Choice.listed`` has."""
+    return _handing_over(command, (*_OPTIONS, *_LISTED))
 
 
 def options_without_namespace(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -214,16 +273,27 @@ def _handing_over(
         *args: Any,
         kubeconfig: Path | None,
         context: str,
-        folder: Path | None,
-        config: Path | None,
+        folder: Path | None = None,
+        config: Path | None = None,
         named: str = "",
+        everywhere: bool = False,
         **others: Any,
     ) -> Any:
         if folder is not None and (kubeconfig is not None or context):
             raise click.UsageError(
                 "--folder stands for a cluster: it goes without --kubeconfig and --context"
             )
-        source = Choice(kubeconfig=kubeconfig, context=context, folder=folder, config=config, named=named)
+        if named and everywhere:
+            raise click.UsageError("--namespace and --all-namespaces can't both be meant")
+        source = Choice(
+            kubeconfig=kubeconfig,
+            context=context,
+            folder=folder,
+            config=config,
+            named=named,
+            everywhere=everywhere,
+            plugin=is_plugin(click.get_current_context()),
+        )
         return command(*args, source=source, **others)
 
     result: Callable[..., Any] = with_source

@@ -65,6 +65,12 @@ def read(*files: Path, context: str = "") -> Access:
         )
 
 
+def contexts_of(*files: Path) -> list[str]:
+    """The names of all contexts. Raises InvalidConfig."""
+    found = [entry for path in files for entry in _content(path).get("contexts") or ()]
+    return [str(entry["name"]) for entry in found if isinstance(entry, dict) and "name" in entry]
+
+
 def _content(path: Path) -> Mapping[str, Any]:
     try:
         content = yamls.load(path.read_text())

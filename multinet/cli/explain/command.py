@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multinet.cli import complete, sources
 from multinet.cli import output as outputs
-from multinet.cli import sources
 from multinet.cli.output import Format, examples
 from multinet.cli.sources import Choice
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         "multinet explain --folder e2e/pods -f cart.yaml a folder stands for the cluster",
     )
 )
-@click.argument("pod", required=False)
+@click.argument("pod", required=False, shell_complete=complete.pods)
 @click.option(
     "-f",
     "--file",

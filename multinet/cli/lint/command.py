@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multinet.cli import complete, sources
 from multinet.cli import output as outputs
-from multinet.cli import sources
 from multinet.cli.output import Format, examples
 from multinet.cli.sources import Choice
 
@@ -31,9 +31,11 @@ STDIN = "-"
         "multinet lint - -o json < nad.yaml",
     )
 )
-@click.argument("what", nargs=-1, metavar="[NAD|FILE|FOLDER]...")
+@click.argument(
+    "what", nargs=-1, metavar="[NAD|FILE|FOLDER]...", shell_complete=complete.definitions_or_files
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
-@sources.options
+@sources.options_of_lists
 @outputs.option
 def lint(what: tuple[str, ...], strict: bool, source: Choice, output: Format) -> None:
     """Find mistakes in NetworkAttachmentDefinitions, and in the pods beside them.
@@ -74,7 +76,7 @@ def _findings(
     read, unread = _read(files)
     yield from unread
     everything = bool(files or names)
-    there = list(cluster.definitions("" if names else source.named)) if names or not everything else []
+    there = list(cluster.definitions("" if names else source.listed)) if names or not everything else []
     looked_at = [*filter(is_definition, read), *_named(names, there, source)] if everything else there
 
     subjects, wanted = [], {id(one_) for one_ in looked_at}

@@ -37,7 +37,7 @@ HEADINGS: Final = ("TIME", "NODE", "REQUEST", "VERB", "POD", "TOOK", "EVENT", ""
 @click.option("--pod", default="", metavar="[NAMESPACE/]NAME", help="Only what was done for this pod.")
 @click.option("--failed", is_flag=True, help="Only what failed.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until it is interrupted.")
-@sources.options
+@sources.options_of_lists
 @outputs.option
 def events(pod: str, failed: bool, follow: bool, source: Choice, output: Format) -> None:
     """Show what multinet did lately, the newest last.
@@ -122,7 +122,7 @@ class Seen:
         namespace, _, name = self.pod.partition("/")
         try:
             with self.source.api() as api:
-                return [event(one) for one in clusters.Live(api).said(namespace or self.source.named, name)]
+                return [event(one) for one in clusters.Live(api).said(namespace or self.source.listed, name)]
         except MultinetError as error:
             if needed:
                 raise
@@ -137,7 +137,7 @@ class Seen:
         return [row for row in rows if self._is_wanted(row)]
 
     def _is_wanted(self, row: Row) -> bool:
-        namespace = self.source.named
+        namespace = self.source.listed
         return (
             (not self.failed or row.failed)
             and (not self.pod or row.pod == self.pod)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from multinet.cli import complete
 from multinet.cli import output as outputs
 from multinet.cli.output import Cell, Format, Style, Table
 from multinet.cli.sources import CONFIG
@@ -31,7 +32,7 @@ INDENT: Final = "  "
         "multinet trace 3f2a91c0 -o json | jq '.calls[] | select(.failed)'",
     )
 )
-@click.argument("request_id")
+@click.argument("request_id", shell_complete=complete.requests)
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),

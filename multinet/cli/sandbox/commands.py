@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from multinet.cli import complete
+
 if TYPE_CHECKING:
     from multinet.cli.sandbox.lifecycle import Happened, Sandbox
 
@@ -103,7 +105,7 @@ def up(
 
 
 @sandbox.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete.sandboxes)
 @click.option("--force", is_flag=True, help="Remove namespaces and what is known also where DEL failed.")
 @calling
 def down(names: tuple[str, ...], force: bool, node: str, state: Path, verbose: bool) -> None:
@@ -134,7 +136,7 @@ def list_(node: str | None, state: Path, output: str) -> None:
 
 
 @sandbox.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.sandboxes)
 @common
 @output_option
 def show(name: str, node: str, state: Path, output: str) -> None:
@@ -153,7 +155,7 @@ def show(name: str, node: str, state: Path, output: str) -> None:
 
 
 @sandbox.command("exec", context_settings={"ignore_unknown_options": True})
-@click.argument("name")
+@click.argument("name", shell_complete=complete.sandboxes)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @common
 def exec_(name: str, command: tuple[str, ...], node: str, state: Path) -> None:
@@ -191,7 +193,7 @@ def graph(output: str | None, file: Path | None, node: str, state: Path) -> None
 
 
 @sandbox.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete.sandboxes)
 @calling
 def check(names: tuple[str, ...], node: str, state: Path, verbose: bool) -> None:
     """Ask by CNI CHECK whether the pods NAMES, or all, are still as they were made."""
