@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from multinet import log, timing
+from multinet import damaged, log, timing
 from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.config.reload import changed, reloaded
@@ -54,6 +54,9 @@ PARTS_SECONDS: Final = 6.0
 M_ARENA_MAX: Final = -8
 ARENAS: Final = 2
 """glibc gives each thread an arena of its own, which costs a dozen MB with ours and saves nothing under a GIL."""
+PRIMARY_NETWORK: Final = "PrimaryNetwork"
+DAMAGED_FILE: Final = "DamagedFile"
+"""The reasons of events on the node."""
 FILES: Final = 1 << 16
 """File descriptors that the agent may have. By default a container gets 1,024, and 250 calls at once take 750."""
 
@@ -68,7 +71,7 @@ class Agent:
         self._metrics = Metrics()
         self._history = History(settings.agent.history)
         self._history_door: HistoryDoor | None = None
-        self._primary = Primary(settings, on_problem=self._problem)
+        self._primary = Primary(settings, on_problem=partial(self._problem, PRIMARY_NETWORK))
         self._api = open_api(settings, self._metrics.api_request)
         self._events: Events | None = None
         self._startup: Startup | None = None
@@ -119,6 +122,7 @@ class Agent:
         if self.settings.agent.status_page:
             self._status_door = self._open_status_page()
         timing.listen(self._metrics.delegate)
+        damaged.listen(partial(self._problem, DAMAGED_FILE))
         shim_conf.write(self.settings)
         if self._startup is not None:
             self._startup.start()
@@ -160,6 +164,7 @@ class Agent:
         if self._api is not None:
             self._api.close()
         timing.listen(None)
+        damaged.listen(None)
         log.listen(None)
         if leaving.begun(self.settings.state_dir):
             leaving.clear(self.settings)
@@ -192,9 +197,9 @@ class Agent:
 
     # --- the rest ---
 
-    def _problem(self, problem: str) -> None:
+    def _problem(self, reason: str, problem: str) -> None:
         if self._events is not None:
-            self._events.problem(problem)
+            self._events.problem(reason, problem)
 
     def _dropped(self, why: Drop) -> None:
         if why is not Drop.STOPPING:
