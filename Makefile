@@ -98,13 +98,13 @@ cluster: test-packages unpacked .cache/cluster.made ## Build kube-apiserver into
 	@tests/support/build-go e2e/cluster/programs .cache/cluster $(RUN)/python
 	@touch $@
 
-# helm and kustomize for the tests of deploy/, kubectl for those of its plugin: users have their own.
+# helm and kustomize for the tests of deploy/, kubectl for those of its plugin, kind for those of its driver: users have their own.
 .PHONY: deploy-programs
-deploy-programs: venv .cache/deploy-programs.made ## Build helm, kustomize and kubectl into .cache/cluster
+deploy-programs: venv .cache/deploy-programs.made ## Build helm, kustomize, kubectl and kind into .cache/cluster
 	@:
 
 .cache/deploy-programs.made: $(shell find e2e/cluster/deploy-programs -type f) tests/support/go.lock tests/support/build-go
-	@echo "building helm, kustomize and kubectl (some minutes from nothing, seconds afterwards)"
+	@echo "building helm, kustomize, kubectl and kind (some minutes from nothing, seconds afterwards)"
 	@tests/support/build-go e2e/cluster/deploy-programs .cache/cluster $(RUN)/python
 	@touch $@
 
