@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from struct import Struct
-from typing import Self
+from typing import Self, TypeAlias
 
 from multinet.cni.types import CIDR, IP
 from multinet.errors import KernelError, NotFound
@@ -16,6 +16,8 @@ from multinet.kernel.attributes import nested, raw, u32
 from multinet.kernel.errors import reads
 from multinet.kernel.links import Which
 from multinet.kernel.rtnl import F_APPEND, F_CREATE, F_REPLACE, Message, Rtnl
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS = 1, 4, 5, 6, 7, 8
@@ -220,19 +222,29 @@ def _metrics(mtu: int, advmss: int) -> list[bytes]:
 
 
 def dump(
-    net: Rtnl, family: int | None = None, table: int | None = None, oif: int | None = None
+    net: Rtnl,
+    family: int | None = None,
+    table: int | None = None,
+    oif: int | None = None,
+    *,
+    to: Network | None = None,
 ) -> list[RouteEntry]:
-    """The routes of a family (4 or 6, or both), of a table (or all, the local one too), over a link."""
+    """The routes of a family (4 or 6, or both), of a table (or all, the local one too), over a link, to a network.
+
+    ``to`` is cheap where there are many: what leads elsewhere is not decoded.
+    """
     families = (family,) if family else (4, 6)
     return [
         entry
         for each in families
-        for entry in _dump(net, each, table, oif)
+        for entry in _dump(net, each, table, oif, to)
         if (table is None or entry.table == table) and (oif is None or oif in entry.oifs)
     ]
 
 
-def _dump(net: Rtnl, family: int, table: int | None, oif: int | None) -> Sequence[RouteEntry]:
+def _dump(
+    net: Rtnl, family: int, table: int | None, oif: int | None, to: Network | None
+) -> Sequence[RouteEntry]:
     body = _rtmsg(FAMILIES[family], 0, 0, 0, table if table and table < 256 else 0, 0, 0, 0, 0)
     if table is not None and table >= 256:
         body += u32(RTA_TABLE, table)
@@ -242,9 +254,17 @@ def _dump(net: Rtnl, family: int, table: int | None, oif: int | None) -> Sequenc
         bodies = net.dump(Message(doing="list routes", type=RTM_GETROUTE, body=body))
     except NotFound:
         return ()  # a table without routes does not exist
+    if to is not None:
+        # The second octet of a message is the prefix's length. A default route tells no destination.
+        told = raw(RTA_DST, to.network_address.packed) if to.prefixlen else b""
+        bodies = [body for body in bodies if body[1] == to.prefixlen and told in body]
     found = (RouteEntry.of(answer) for answer in bodies)
     # A kernel without a family answers for all the others.
-    return [entry for entry in found if entry is not None and entry.dst.version == family]
+    return [
+        entry
+        for entry in found
+        if entry is not None and entry.dst.version == family and (to is None or entry.dst.network == to)
+    ]
 
 
 def put_back(net: Rtnl, entries: Iterable[RouteEntry]) -> None:

@@ -212,3 +212,22 @@ def test_the_default_link_is_that_of_ipv4_before_ipv6(
     assert routes.default_link(net) == near.index
     net.request(routes.add(DEFAULT_4, oif=other))
     assert routes.default_link(net) == other.index
+
+
+def test_routes_to_a_network_are_those_of_the_whole_list(near: Link, net: Rtnl) -> None:
+    net.batch(
+        [
+            routes.add(DEFAULT_4, gw=GW_4, oif=near),
+            routes.add(DEFAULT_6, gw=GW_6, oif=near),
+            routes.add(FAR_4, gw=GW_4, oif=near),
+            routes.add(ip_interface("10.9.0.0/24"), gw=GW_4, oif=near),
+            routes.add(FAR_4, gw=GW_4, oif=near, table=1000),
+            routes.add(FAR_6, gw=GW_6, oif=near),
+        ]
+    )
+    everything = routes.dump(net)
+    networks = {entry.dst.network for entry in everything}
+    assert len(networks) >= 6
+    for network in networks:
+        assert routes.dump(net, to=network) == [one for one in everything if one.dst.network == network]
+    assert routes.dump(net, to=ip_interface("10.0.0.0/8").network) == []

@@ -8,10 +8,11 @@ import pytest
 
 from multinet.cni.types import Address, Interface, Result, Route
 from multinet.errors import CheckFailed
-from multinet.kernel import verify
+from multinet.kernel import routes, verify
 from multinet.kernel.configure import configure_interface
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
+from multinet.kernel.routes import RouteEntry
 from tests.support.netns import Netns
 
 WHOLE = Result(
@@ -154,3 +155,21 @@ def test_an_interface_in_another_namespace_is_not_the_containers(
         verify.sandbox_interface(Result(interfaces=interfaces), "eth0", "/run/netns/pod")
     assert failure.value.message == ("Sandbox in prevResult  doesn't match configured netns: /run/netns/pod")
     assert failure.value.hint == hint
+
+
+@kernel
+def test_of_many_routes_only_those_are_decoded_that_are_asked_for(
+    added: Result, pod_ns: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CHECK looks for each network of a pod, and each has routes."""
+    link = verify.container_link(pod_ns, "eth0")
+    many = [routes.add(ip_interface(f"10.200.{number}.0/24"), oif=link) for number in range(250)]
+    pod_ns.rtnl.batch(many)
+    decoded: list[bytes] = []
+    of = RouteEntry.of
+    monkeypatch.setattr(RouteEntry, "of", lambda body: decoded.append(body) or of(body))
+
+    verify.addresses(pod_ns, "eth0", added)
+    verify.routes(pod_ns, added)
+
+    assert 0 < len(decoded) < 25
