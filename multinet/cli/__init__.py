@@ -69,13 +69,11 @@ class Commands(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
-        return command
-
         if is_plugin(ctx) and command.epilog:
             command = copy(command)
             command.epilog = _of_plugin(command.epilog or "")
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
+        return command
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -86,6 +84,8 @@ class Commands(click.Group):
             raise click.UsageError(f"{args[0]} is about the machine it runs on: multinet {args[0]}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
             return super().invoke(ctx)
         except MultinetError as error:
             raise Failure(error) from error

@@ -89,11 +89,11 @@ class AgentSettings:
     kernel_adds: int = KERNEL_ADDS
     metrics: str = METRICS
     history: int = HISTORY
+    status_page: str = ""
+    """"": nowhere."""
     reconcile_seconds: int = RECONCILE_SECONDS
     reconcile_most: int = RECONCILE_MOST
     events: str = EVENTS
-    status_page: str = ""
-    """"": nowhere."""
     shim_wait_seconds: int = SHIM_WAIT_SECONDS
     pod_resources_socket: Path = Path(POD_RESOURCES_SOCKET)
     kubelet_checkpoint: Path = Path(KUBELET_CHECKPOINT)
@@ -121,11 +121,11 @@ class AgentSettings:
                 kernel_adds=raw.get("kernelAdds", KERNEL_ADDS),
                 metrics=_listener(raw, "metrics", METRICS),
                 history=raw.get("history", HISTORY),
+                status_page=_listener(raw, "statusPage", ""),
                 reconcile_seconds=raw.get("reconcileSeconds", RECONCILE_SECONDS),
                 reconcile_most=raw.get("reconcileMost", RECONCILE_MOST),
                 events=raw.get("events", EVENTS),
                 shim_wait_seconds=raw.get("shimWaitSeconds", SHIM_WAIT_SECONDS),
-                status_page=_listener(raw, "statusPage", ""),
                 pod_resources_socket=absolute(raw, "podResourcesSocket", POD_RESOURCES_SOCKET),
                 kubelet_checkpoint=absolute(raw, "kubeletCheckpoint", KUBELET_CHECKPOINT),
                 sysctl_dir=absolute(raw, "sysctlDir", SYSCTL_DIR),
