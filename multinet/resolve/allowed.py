@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from multinet.cni.netconf import NetConfList
 from multinet.config import Settings
 from multinet.errors import InvalidConfig, inside
+from multinet.npwg.nad import NetworkAttachmentDefinition
 
 Steps: TypeAlias = tuple[str | int, ...]
 """The way to a value within one plugin's configuration."""
@@ -29,9 +30,25 @@ PLACES: Final = frozenset({"datadir", "resolvconf", "subnetfile", "daemonsocketp
 
 SYSCTL: Final = "sysctl"
 
+MOST_KNOWN: Final = 256
+"""Definitions that are known to be allowed. To look through one again takes as long as to make an address."""
+_known: Final[dict[tuple[int, str, str, str], Settings]] = {}
+"""By the identity of the settings, which are kept with it, and what was looked at."""
 
-def refuse(settings: Settings, namespace: str, conflist: NetConfList) -> None:
-    """Raise InvalidConfig for the first thing in a definition of that namespace that the settings don't allow."""
+
+def refuse(settings: Settings, definition: NetworkAttachmentDefinition, conflist: NetConfList) -> None:
+    """Raise InvalidConfig for the first thing in the definition, read as ``conflist``, that the settings don't
+    allow."""
+    key = (id(settings), definition.namespace, conflist.name, definition.config)
+    if key in _known:
+        return
+    _look_through(settings, definition.namespace, conflist)
+    if len(_known) >= MOST_KNOWN:
+        _known.clear()
+    _known[key] = settings
+
+
+def _look_through(settings: Settings, namespace: str, conflist: NetConfList) -> None:
     for plugin in conflist.plugins:
         for steps, error in refusals(settings, namespace, conflist.name, plugin):
             with inside(f"[{plugin['type']}]"), inside(path_of(steps)):

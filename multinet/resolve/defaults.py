@@ -57,7 +57,7 @@ def of_definition(found: NetworkAttachmentDefinition, files: Configurations, set
     conflist = nad.netconf_list(found, files.folder)
     if found.config:
         with inside(found.network):
-            allowed.refuse(settings, found.namespace, conflist)
+            allowed.refuse(settings, found, conflist)
     return Network(name=found.network, conflist=conflist, definition=found)
 
 

@@ -10,8 +10,9 @@ import pytest
 from multinet.config import Settings
 from multinet.errors import InvalidConfig, SelectionError
 from multinet.npwg import nad, selection
+from multinet.npwg.nad import NetworkAttachmentDefinition
 from multinet.resolve import allowed
-from tests.resolve.test_resolve import World, conf
+from tests.resolve.test_resolve import Files, World, conf
 
 STATIC = {"type": "static", "addresses": [{"address": "10.1.0.2/24"}]}
 
@@ -182,3 +183,39 @@ def test_an_annotation_has_an_end_too() -> None:
 def test_a_definition_has_an_end(world: World, config: str, expected: str) -> None:
     world.define("shop/big", config)
     assert refusal(world, "big") == f"shop/big.spec.config: {expected}"
+
+
+def test_a_definition_is_looked_through_once_for_the_settings_that_it_was_allowed_by(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[str] = []
+    through = allowed._look_through
+    monkeypatch.setattr(
+        allowed,
+        "_look_through",
+        lambda settings, namespace, conflist: (
+            looked.append(namespace),
+            through(settings, namespace, conflist),
+        ),
+    )
+
+    def ask(settings: Settings, namespace: str, type_: str) -> bool:
+        found = NetworkAttachmentDefinition(namespace=namespace, name="net-a", config=conf(type=type_))
+        try:
+            allowed.refuse(settings, found, nad.netconf_list(found, Files().folder))
+        except InvalidConfig:
+            return False
+        return True
+
+    open_, closed = (
+        Settings.parse({"allowedDelegatesByNamespace": {"shop": types}}, primary_is_found=True)
+        for types in (["bridge"], [])
+    )
+    for _ in range(3):
+        assert ask(open_, "shop", "bridge")
+    assert looked == ["shop"]
+    assert not ask(open_, "shop", "evil")
+    assert ask(open_, "bank", "bridge")
+    assert not ask(closed, "shop", "bridge")
+    assert not ask(closed, "shop", "bridge")
+    assert looked == ["shop", "shop", "bank", "shop", "shop"]
