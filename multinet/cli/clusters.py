@@ -31,6 +31,7 @@ PAGE: Final = 500
 """Objects that are asked for at once, as kubectl does."""
 
 _HINTS: Final[Mapping[int, str]] = {
+    0: "see whether it runs, and is to be reached from here: kubectl get --raw /readyz",
     401: "the credentials of the kubeconfig are not accepted: see whether they have expired",
     403: "the user of the kubeconfig may not do that: it takes a role that lists pods and definitions",
 }

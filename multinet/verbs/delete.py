@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Final
 
 from multinet import log
 from multinet.cni.request import Request, Verb
@@ -25,6 +26,8 @@ from multinet.resolve.runtime import cni_args
 from multinet.verbs import unrecorded
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
+
+NEXT_TRY: Final = "what is left stays on record: the runtime's next DEL tries again, and so does the agent"
 
 
 def delete(request: Request, node: Node) -> None:
@@ -63,6 +66,8 @@ def take_back(record: Record, scene: Scene, node: Node) -> None:
             reverse.delete(chains, record.results, scene)
     except MultinetError as error:
         failures.append(error)
+    if failures:
+        failures[0].hint = failures[0].hint or NEXT_TRY
     raise_together(failures)
     node.device_info.remove(plan)
     if not record.guessed:

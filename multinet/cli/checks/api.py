@@ -67,7 +67,8 @@ def look(patient: Patient) -> Iterator[Finding]:
         yield from kind(api)
         yield from rights(api)
     except ApiError as error:
-        yield wrong("API", str(error))
+        by = f" --kubeconfig {kubeconfig}" if kubeconfig else ""
+        yield wrong("API", str(error), f"kubectl{by} get --raw /readyz")
     finally:
         api.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -10,16 +11,21 @@ from multinet.cli.checks import api as checks
 from multinet.cli.checks.finding import Finding, good, warning, wrong
 from multinet.cli.checks.patient import DAEMON_SET, NAMESPACE, POD_LABEL
 from multinet.cli.clusters import Live
+from multinet.cli.objects import Object
 from multinet.daemon.startup import TAINT
 from multinet.deadline import Deadline
+from multinet.errors import MultinetError
 from multinet.kube.client import Api
 from multinet.kube.errors import ApiError
+from multinet.npwg import selection
+from multinet.npwg.annotations import NETWORKS
+from multinet.view.attached import Attached
 
 ANSWER_SECONDS: Final = 20.0
 MOST_NAMED: Final = 20
 INSTALL: Final = "kubectl apply -k deploy/overlays/containerd"
 
-Object = Mapping[str, Any]
+Document = Mapping[str, Any]
 
 
 def look(api: Api) -> Iterator[Finding]:
@@ -30,7 +36,7 @@ def look(api: Api) -> Iterator[Finding]:
         yield from taints(api)
         yield from pods(api)
     except ApiError as error:
-        yield wrong("API", str(error))
+        yield wrong("API", str(error), "kubectl get --raw /readyz")
 
 
 def daemon_set(api: Api) -> Iterator[Finding]:
@@ -44,7 +50,7 @@ def daemon_set(api: Api) -> Iterator[Finding]:
         yield from _agents(api, one)
 
 
-def _agents(api: Api, one: Object) -> Iterator[Finding]:
+def _agents(api: Api, one: Document) -> Iterator[Finding]:
     metadata, status = one["metadata"], one.get("status") or {}
     namespace, name = metadata["namespace"], metadata["name"]
     wanted = int(status.get("desiredNumberScheduled") or 0)
@@ -81,24 +87,40 @@ def taints(api: Api) -> Iterator[Finding]:
 
 
 def pods(api: Api) -> Iterator[Finding]:
-    """Those that run without what they ask for: whoever set them up did not call multinet."""
-    found = [
-        (one, pod)
-        for pod in Live(api).pods()
-        if (one := attached.of_pod(pod)).state in ("asked", "unreadable")
-        and (pod.document.get("status") or {}).get("phase") == "Running"
+    """Those that run without what they ask for: whoever set them up did not call multinet, or their annotation has
+    been changed since.
+    """
+    running = [
+        pod for pod in Live(api).pods() if (pod.document.get("status") or {}).get("phase") == "Running"
     ]
-    for one, _ in found[:MOST_NAMED]:
-        says = f"{one} on {one.node or 'no node'} runs, and nothing is told of the networks that it asks for"
-        mend = f"kubectl -n {one.namespace} delete pod {one.name}"
-        yield warning("pods", says if one.state == "asked" else f"{one}: {one.problem}", mend)
+    found = [(one, says) for pod in running for one in [attached.of_pod(pod)] if (says := _lacks(pod, one))]
+    for one, says in found[:MOST_NAMED]:
+        yield warning("pods", says, f"kubectl -n {one.namespace} delete pod {one.name}")
     if len(found) > MOST_NAMED:
         yield warning("pods", f"and {len(found) - MOST_NAMED} more", "multinet ls pods")
     if not found:
         yield good("pods", "every pod that runs was told what it has of what it asks for")
 
 
-def _list(api: Api, path: str, query: Mapping[str, str]) -> list[Object]:
+def _lacks(pod: Object, one: Attached) -> str:
+    """What a pod that runs lacks of what it asks for, "" where it lacks nothing."""
+    runs = f"{one} on {one.node or 'no node'} runs"
+    if one.state == "asked":
+        return f"{runs}, and nothing is told of the networks that it asks for"
+    if one.state == "unreadable":
+        return f"{one}: {one.problem}"
+    try:
+        asked = selection.parse((pod.metadata.get("annotations") or {}).get(NETWORKS, ""), home=one.namespace)
+    except MultinetError as error:
+        return f"{one}: {error.message}"
+    missing = Counter(each.network for each in asked) - Counter(entry.name for entry in one.interfaces)
+    if not missing:
+        return ""
+    names = ", ".join(sorted(missing))
+    return f"{runs} without {names}, which its annotation names by now: networks are given when a pod is made"
+
+
+def _list(api: Api, path: str, query: Mapping[str, str]) -> list[Document]:
     return list(api.get(path, query=query, deadline=Deadline(ANSWER_SECONDS)).get("items") or ())
 
 
@@ -106,17 +128,17 @@ def _account(namespace: str, name: str) -> str:
     return f"system:serviceaccount:{namespace}:{name}"
 
 
-def _is_of(pod: Object, owner: Object) -> bool:
+def _is_of(pod: Document, owner: Document) -> bool:
     references = pod["metadata"].get("ownerReferences") or ()
     return any(one.get("uid") == owner.get("uid") for one in references)
 
 
-def _is_ready(pod: Object) -> bool:
+def _is_ready(pod: Document) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
 
 
-def _why(pod: Object) -> str:
+def _why(pod: Document) -> str:
     """What the kubelet says of its containers, else of the pod."""
     status = pod.get("status") or {}
     for key in ("initContainerStatuses", "containerStatuses"):
