@@ -200,7 +200,7 @@ fuzz-shim: venv test-packages ## Feed the shim what no agent sends, RUNS=1000000
 DRIVER ?= local
 
 .PHONY: e2e
-e2e: $(if $(filter local,$(DRIVER)),root) setup node-programs ## Run the scenarios on a cluster of this machine (as root), or of kind: DRIVER=kind
+e2e: $(if $(filter local,$(DRIVER)),root) setup $(if $(filter local,$(DRIVER)),node-programs) ## Run the scenarios on a cluster of this machine (as root), or of kind: DRIVER=kind
 	@$(PYTEST) e2e/scenarios --driver $(DRIVER)
 
 .PHONY: bench
