@@ -118,11 +118,23 @@ class Caller:
 
     def answer(self, exit_code: int, stdout: bytes) -> bool:
         """Give the answer; the call is over then. False when nobody is there to hear it."""
+        said = frame.pack(Kind.ANSWER, exit_code, texts=[stdout, b""])
         with suppress(OSError):
-            self._connection.settimeout(ANSWER_SECONDS)
-            self._connection.sendall(frame.pack(Kind.ANSWER, exit_code, texts=[stdout, b""]))
+            said = said[self._taken_at_once(said) :]
+            if said:
+                self._connection.settimeout(ANSWER_SECONDS)
+                self._connection.sendall(said)
             return True
         return False
+
+    def _taken_at_once(self, said: bytes) -> int:
+        """How much of it fits into the connection as it is: nearly always all, and nobody has to be waited for.
+        Raises OSError.
+        """
+        try:
+            return self._connection.send(said, socket.MSG_DONTWAIT)
+        except (BlockingIOError, TimeoutError):
+            return 0
 
     def _ask(self, said: bytes, wanted: Kind, *, seconds: float, doing: str) -> tuple[bytes, list[int]]:
         """One question, one answer, and what came with it. The caller of this closes the files."""

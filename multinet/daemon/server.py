@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -22,12 +22,13 @@ from multinet import log
 from multinet.cni import answer
 from multinet.cni.names import META_PLUGINS
 from multinet.daemon import frame
-from multinet.daemon.caller import Caller, close_all
+from multinet.daemon.caller import Caller
+from multinet.daemon.connection import Connection, take_in
 from multinet.daemon.frame import Call, Kind
 from multinet.daemon.lanes import Drop, Job, Lanes
 from multinet.daemon.listening import BACKLOG, listen
 from multinet.deadline import Deadline
-from multinet.errors import IOFailure, MultinetError, TryAgain
+from multinet.errors import MultinetError, TryAgain
 from multinet.kernel.namespace import at_home
 
 CALL_SECONDS: Final = 10.0
@@ -41,25 +42,6 @@ STOP_SHARE: Final = 0.7
 CREDENTIALS: Final = struct.Struct("3i")
 READ: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 HANGUP: Final = select.EPOLLRDHUP | select.EPOLLONESHOT
-
-
-@dataclass(eq=False, slots=True)
-class Connection:
-    """One caller, from accept to answer."""
-
-    socket: socket.socket
-    pid: int
-    opened: float = field(default_factory=time.monotonic)
-    data: bytearray = field(default_factory=bytearray)
-    fds: list[int] = field(default_factory=list)
-    length: int = -1
-    call: Call | None = None
-    job: Job[Connection] | None = None
-
-    def close(self) -> None:
-        close_all(self.fds)
-        self.fds.clear()
-        self.socket.close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,8 +188,6 @@ class Server:
                         self._hear(connection)
                 except Exception as error:  # a defect; the thread lives on for the others
                     log.warn("a caller could not be heard", error=repr(error))
-                    if (connection := self._connections.get(fd)) is not None and connection.job is None:
-                        self._forget(connection)
             if time.monotonic() - looked >= TICK_SECONDS:
                 looked = time.monotonic()
                 self._look_for_the_late(looked)
@@ -237,15 +217,18 @@ class Server:
                 accepted.close()
                 continue
             accepted.setblocking(False)
-            try:
-                self._epoll.register(accepted.fileno(), READ)
-            except OSError as error:  # the kernel has no memory, or no watch left (fs.epoll.max_user_watches)
-                log.warn("could not listen to a caller", pid=pid, error=error.strerror)
-                accepted.close()
-                continue
-            self._connections[accepted.fileno()] = Connection(socket=accepted, pid=pid)
+            connection = self._connections[accepted.fileno()] = Connection(socket=accepted, pid=pid)
+            self._hear(connection)  # who calls speaks at once: there is no need to wait for that
 
     def _hear(self, connection: Connection) -> None:
+        try:
+            self._take_in(connection)
+        except BaseException:
+            if connection.job is None:
+                self._forget(connection)
+            raise
+
+    def _take_in(self, connection: Connection) -> None:
         """Take in what has come; queue the call once it is whole."""
         if connection.job is not None:  # it waits for its turn, and has hung up
             if self._lanes.drop(connection.job):
@@ -259,14 +242,26 @@ class Server:
                 log.warn("a call did not come in whole", pid=connection.pid, error=str(error))
             self._forget(connection)
             return
-        if not whole:
-            self._epoll.modify(connection.socket.fileno(), READ)
+        if not self._watch(connection, HANGUP if whole else READ) or not whole:
             return
         assert connection.call is not None
         job = connection.job = job_of(connection, connection.call)
-        self._epoll.modify(connection.socket.fileno(), HANGUP)
         if (refused := self._lanes.submit(job)) is not None:
             self._refuse(connection, refused)
+
+    def _watch(self, connection: Connection, events: int) -> bool:
+        """Wait for the next of these. False when that can't be done; the caller is forgotten then."""
+        try:
+            if connection.watched:
+                self._epoll.modify(connection.socket.fileno(), events)
+            else:
+                self._epoll.register(connection.socket.fileno(), events)
+                connection.watched = True
+            return True
+        except OSError as error:  # the kernel has no memory, or no watch left (fs.epoll.max_user_watches)
+            log.warn("could not listen to a caller", pid=connection.pid, error=error.strerror)
+            self._forget(connection)
+            return False
 
     def _look_for_the_late(self, now: float) -> None:
         assert self._listener is not None
@@ -313,7 +308,6 @@ class Server:
         waited = time.monotonic() - job.arrived
         deadline = Deadline(max(1.0, self.limits.request_seconds - waited))
         self._deadlines.add(deadline)
-        connection.socket.setblocking(True)
         caller = Caller(connection.socket, deadline)
         try:
             code, said = self._serve(
@@ -330,33 +324,6 @@ class Server:
                 log.warn("nobody waited for the answer", pid=connection.pid)
         finally:
             self._deadlines.discard(deadline)
-
-
-def take_in(connection: Connection) -> bool:
-    """Read what is there. True when the call is whole. Raises OSError, ConnectionError, DecodingFailure."""
-    while True:
-        wanted = (frame.HEADER.size if connection.length < 0 else connection.length) - len(connection.data)
-        try:
-            part, fds = frame.take_fds(connection.socket, max(wanted, 1))
-        except BlockingIOError:
-            return False
-        connection.fds += fds
-        if len(connection.fds) > frame.MOST_FDS:
-            raise IOFailure(f"a caller handed over more than {frame.MOST_FDS} files")
-        if not part:
-            raise ConnectionResetError("it hung up")
-        connection.data += part
-        if connection.length < 0 and len(connection.data) == frame.HEADER.size:
-            kind, connection.length = frame.unpack_header(bytes(connection.data), frame.MOST_CALL_BYTES)
-            if kind is not Kind.CALL:
-                raise IOFailure(f"a caller began with {kind.name}")
-            connection.data.clear()
-        if connection.length >= 0 and len(connection.data) == connection.length:
-            connection.call = Call.decode(bytes(connection.data))
-            connection.data.clear()
-            if not connection.fds:
-                raise IOFailure("a caller did not hand over its network namespace")
-            return True
 
 
 def job_of(connection: Connection, call: Call) -> Job[Connection]:
