@@ -156,15 +156,6 @@ def decode(content: bytes) -> Mapping[str, Any]:
     return document
 
 
-def _yaml(content: bytes) -> Any:
-    import yaml  # JSON is what most have, and needs none of it
-
-    try:
-        return yamls.load(content)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"it is neither JSON nor YAML: {yamls.told(error)}", hint="correct the file") from error
-    from multinet import yamls
-
 def _has_words_for_keys(value: Any) -> bool:
     """So it is in JSON; in YAML a key may be a number, a date or nothing."""
     if isinstance(value, dict):
@@ -172,3 +163,12 @@ def _has_words_for_keys(value: Any) -> bool:
     return not isinstance(value, list) or all(map(_has_words_for_keys, value))
 
 
+def _yaml(content: bytes) -> Any:
+    import yaml  # JSON is what most have, and needs none of it
+
+    from multinet import yamls
+
+    try:
+        return yamls.load(content)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DecodingFailure(f"it is neither JSON nor YAML: {yamls.told(error)}", hint="correct the file") from error
