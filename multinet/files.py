@@ -14,12 +14,14 @@ import errno
 import fcntl
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
+from weakref import WeakValueDictionary
 
 from multinet import steps
 from multinet.errors import Busy, IOFailure, TryAgain
@@ -54,9 +56,13 @@ LOCK_SECONDS = 60.0
 """How long a lock is waited for. Each is held for milliseconds, but that of a sandbox: for as long as its plugins
 take, of which one may hang."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.0002, 0.02
-"""Seconds between two looks at a lock that is held: the kernel has no lock on a file that could be waited for up to a
-point in time. The first is short beside an ADD, the last costs an idle processor nothing."""
+FIRST_PAUSE, LONGEST_PAUSE, PAUSE_SHARE = 0.0002, 0.02, 0.125
+"""Seconds between two looks at a lock that another process holds: an eighth of what was waited so far, so that what
+is held for a moment is had a moment later, and what hangs costs an idle processor nothing. The kernel has no lock on
+a file that could be waited for up to a point in time (a signal that ends such a wait would have to be ours alone)."""
+
+LINE_SECONDS = 0.1
+"""How often who stands in line looks whether there is time left: it may become less at any moment."""
 
 UNFINISHED_SECONDS = 3600.0
 """A file that has its ``temporary`` name for that long has no writer any more."""
@@ -86,14 +92,17 @@ def read(path: AnyPath) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
                 raise NoFile(f"could not read {path}: it is no regular file", hint="name a file")
-            found = os.read(fd, CHUNK)
-            while more := os.read(fd, CHUNK):
-                found += more
-                if len(found) > LARGEST:
-                    raise NoFile(f"could not read {path}: it has more than {LARGEST} bytes")
-            return found
+            size = status.st_size  # of what grows meanwhile it is not the last word, and in /proc it is 0
+            parts: list[bytes] = []
+            while size <= LARGEST and (part := os.read(fd, CHUNK)):
+                parts.append(part)
+                size = max(size, len(parts) * CHUNK)
+            if size > LARGEST:
+                raise NoFile(f"could not read {path}: it has more than {LARGEST} bytes")
+            return b"".join(parts)
         finally:
             os.close(fd)
     except OSError as error:
@@ -260,6 +269,20 @@ def probe_writable(folder: AnyPath) -> None:
         raise failure("write to", folder, error) from error
 
 
+class _Line:
+    """Those of this process who wait for one lock. The first of them looks at it, and is told when it is freed here;
+    the others wait for the first: without, whoever comes last may have it first, for seconds on end.
+    """
+
+    def __init__(self) -> None:
+        self.first = threading.Lock()
+        self.freed = threading.Event()
+
+
+_lines: WeakValueDictionary[str, _Line] = WeakValueDictionary()
+_lines_lock = threading.Lock()
+
+
 class Lock:
     """A lock on a file (flock), made where there is none: ``with Lock(path): ...``. Exclusive, or ``shared``.
 
@@ -293,12 +316,9 @@ class Lock:
                 steps.step(f"create {self._path}")
                 fd = os.open(self._path, os.O_RDONLY | os.O_CREAT, self._mode)
             try:
-                try:
-                    fcntl.flock(fd, self._how)
-                except BlockingIOError as error:
+                if (self._wait and str(self._path) in _lines) or not self._taken(fd):
                     if not self._wait:
-                        held = f"could not lock {self._path}: it is held"
-                        raise Busy(held, errno=errno.EAGAIN) from error
+                        raise Busy(f"could not lock {self._path}: it is held", errno=errno.EAGAIN)
                     with waiting():
                         self._wait_for(fd)
             except BaseException:
@@ -314,27 +334,45 @@ class Lock:
     ) -> None:
         fd, self._fd = self._fd, -1
         os.close(fd)
+        if (line := _lines.get(str(self._path))) is not None:
+            pass  # mutated
+
+    def _taken(self, fd: int) -> bool:
+        try:
+            fcntl.flock(fd, self._how)
+        except BlockingIOError:
+            return False
+        return True
 
     def _wait_for(self, fd: int) -> None:
-        began, pause = time.monotonic(), FIRST_PAUSE
-        while True:
-            waited = time.monotonic() - began
-            left = LOCK_SECONDS - waited
-            if self._remaining is not None:
-                left = min(left, self._remaining())
-            if left <= 0:
-                raise TryAgain(
-                    f"could not lock {self._path} within {waited:.0f} seconds: somebody holds it",
-                    hint=f"the runtime will try again; `fuser -v {self._path}` tells which process it is, and the "
-                    "agent's log what that works on",
-                )
-            time.sleep(min(pause, left))
-            pause = min(2 * pause, LONGEST_PAUSE)
-            try:
-                fcntl.flock(fd, self._how)
-            except BlockingIOError:
-                continue
-            return
+        began = time.monotonic()
+        with _lines_lock:
+            line = _lines.setdefault(str(self._path), _Line())
+        while not line.first.acquire(timeout=min(LINE_SECONDS, self._left(began))):
+            pass
+        try:
+            while True:
+                line.freed.clear()
+                if self._taken(fd):
+                    return
+                pause = max(FIRST_PAUSE, min(LONGEST_PAUSE, PAUSE_SHARE * (time.monotonic() - began)))
+                line.freed.wait(min(pause, self._left(began)))
+        finally:
+            line.first.release()
+
+    def _left(self, began: float) -> float:
+        """Seconds that may be waited still. Raises TryAgain when there are none."""
+        waited = time.monotonic() - began
+        left = LOCK_SECONDS - waited
+        if self._remaining is not None:
+            left = min(left, self._remaining())
+        if left <= 0:
+            raise TryAgain(
+                f"could not lock {self._path} within {waited:.0f} seconds: somebody holds it",
+                hint=f"the runtime will try again; `fuser -v {self._path}` tells which process it is, and the "
+                "agent's log what that works on",
+            )
+        return left
 
 
 def _write_named(path: AnyPath, data: bytes, mode: int) -> None:

@@ -282,7 +282,7 @@ class Primary:
         try:
             said = jsonkeys.load(data)
             path, found = Path(said["file"]), NetConfList.of(said["conflist"])
-        except (KeyError, TypeError, MultinetError) as error:
+        except (KeyError, TypeError, AttributeError, MultinetError) as error:
             damaged.put_aside(file, data, f"the saved primary network is damaged: {error}")
             return
         if said.get("bootId") == self._boot_id and place_of(self._settings).has(path):

@@ -52,13 +52,16 @@ def test_a_damaged_record_is_put_aside_with_an_event_and_blocks_nobody(
     assert [name for name in os.listdir(file.parent) if not name.startswith("pipe")] == []
 
 
-def test_what_was_saved_of_the_primary_network_may_be_damaged(node: AgentNode, sandbox: MakeSandbox):
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"file": "/x", "conflist": []}'])
+def test_what_was_saved_of_the_primary_network_may_be_damaged(
+    node: AgentNode, sandbox: MakeSandbox, content: str
+):
     node.stop()
     saved = node.state / "primary.json"
     assert json.loads(saved.read_text())["file"]
-    saved.write_text("[" * 100_000)
+    saved.write_text(content)
     node.start()
     one = sandbox()
     node.call("ADD", one).ok()
     node.call("DEL", one).ok()
-    assert (node.state / "damaged" / "primary.json").read_text() == "[" * 100_000
+    assert (node.state / "damaged" / "primary.json").read_text() == content
