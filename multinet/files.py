@@ -95,12 +95,12 @@ def read(path: AnyPath) -> bytes:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise NoFile(f"could not read {path}: it is no regular file", hint="name a file")
-            size = status.st_size  # of what grows meanwhile it is not the last word, and in /proc it is 0
+            size = 0
             parts: list[bytes] = []
-            while size <= LARGEST and (part := os.read(fd, CHUNK)):
+            while max(size, status.st_size) <= LARGEST and (part := os.read(fd, CHUNK)):
                 parts.append(part)
-                size = max(size, len(parts) * CHUNK)
-            if size > LARGEST:
+                size += len(part)  # it may grow meanwhile, and in /proc it has no size
+            if max(size, status.st_size) > LARGEST:
                 raise NoFile(f"could not read {path}: it has more than {LARGEST} bytes")
             return b"".join(parts)
         finally:
@@ -335,7 +335,7 @@ class Lock:
         fd, self._fd = self._fd, -1
         os.close(fd)
         if (line := _lines.get(str(self._path))) is not None:
-            pass  # mutated
+            line.freed.set()
 
     def _taken(self, fd: int) -> bool:
         try:
