@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -141,15 +142,19 @@ class Caller:
         if self._lost is not None:
             raise self._lost  # what comes now may be the answer to an earlier question
         fds: list[int] = []
+        until = time.monotonic() + seconds
         try:
             self._connection.settimeout(max(seconds, 0.001))
             self._connection.sendall(said)
-            header, fds = receive(self._connection, frame.HEADER.size)
+            header, fds = receive(self._connection, frame.HEADER.size, until)
             kind, length = frame.unpack_header(header, frame.MOST_DONE_BYTES)
             if kind is not wanted:
                 raise DecodingFailure(f"the shim answered {kind.name} where {wanted.name} was due")
-            body, more = receive(self._connection, length)
+            body, more = receive(self._connection, length, until)
             close_all(more)
+            if wanted is not Kind.OPENED:  # with nothing else a file is due
+                close_all(fds)
+                fds = []
             return body, fds
         except OSError as error:
             close_all(fds)
@@ -165,12 +170,15 @@ class Caller:
             raise
 
 
-def receive(connection: socket.socket, size: int) -> tuple[bytes, list[int]]:
-    """Exactly that many bytes, and the files that came with them. Raises OSError, ConnectionError at the end."""
+def receive(connection: socket.socket, size: int, until: float) -> tuple[bytes, list[int]]:
+    """Exactly that many bytes, and the files that came with them, all of it before ``until``: whoever sends a byte now
+    and then is as good as silent. Raises OSError, ConnectionError at the end.
+    """
     data = bytearray()
     fds: list[int] = []
     while len(data) < size:
         try:
+            connection.settimeout(max(until - time.monotonic(), 0.001))
             part, more = frame.take_fds(connection, min(size - len(data), CHUNK))
         except BaseException:
             close_all(fds)

@@ -17,6 +17,7 @@ from multinet.daemon.caller import Caller, CallerGone
 from multinet.daemon.frame import How, Kind
 from multinet.deadline import Deadline
 from multinet.errors import DecodingFailure, InvalidConfig, InvalidNetns, NetnsGone, PluginFailed, TryAgain
+from tests.support.wait import at_most, until
 
 ENV = {"CNI_COMMAND": "ADD", "ODD": os.fsdecode(b"\xff")}
 Reply = Callable[[socket.socket, Kind, bytes], None]
@@ -233,3 +234,39 @@ def test_what_was_made_is_taken_back_though_the_request_is_over(talk: Callable[.
     pair.caller.run("flannel", Path("/opt/cni/bin/flannel"), {"CNI_COMMAND": "DEL"}, b"")
     [(kind, body)] = pair.heard
     assert (kind, frame.numbers_of(body, 1)[0]) == (Kind.RUN, (5000,))
+
+
+def test_who_sends_a_byte_now_and_then_is_as_good_as_silent(talk: Callable[..., Pair]):
+    over = threading.Event()
+
+    def drips(shim: socket.socket, kind: Kind, body: bytes) -> None:
+        for byte in frame.pack(Kind.FOUND, texts=[b"x" * 10_000]):
+            if over.wait(0.05):
+                return
+            shim.sendall(bytes([byte]))
+
+    pair = talk(drips, seconds=0.5)
+    with at_most(10), pytest.raises(CallerGone, match=r"\(it did not answer in time\)"):
+        pair.caller.find("flannel", ["/opt/cni/bin"])
+    over.set()
+
+
+@pytest.mark.parametrize("kind", [Kind.FOUND, Kind.DONE])
+def test_files_that_come_where_none_is_due_are_closed(talk: Callable[..., Pair], kind: Kind):
+    def brings_a_file(shim: socket.socket, asked: Kind, body: bytes) -> None:
+        answer = (
+            done(How.EXITED, 0)
+            if asked is Kind.RUN
+            else frame.pack(Kind.FOUND, texts=[b"/opt/cni/bin/flannel"])
+        )
+        with open("/dev/null") as file:
+            socket.send_fds(shim, [answer], [file.fileno()])
+
+    pair = talk(brings_a_file)
+    for _ in range(3):
+        before = os.listdir("/proc/self/fd")
+        if kind is Kind.FOUND:
+            pair.caller.find("flannel", ["/opt/cni/bin"])
+        else:
+            pair.caller.run("flannel", Path("/opt/cni/bin/flannel"), ENV, b"")
+        until(lambda held=len(before): len(os.listdir("/proc/self/fd")) <= held)
