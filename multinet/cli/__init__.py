@@ -35,6 +35,8 @@ COMMANDS = {
     "lint": "multinet.cli.lint.command:lint",
     "ls": "multinet.cli.ls:ls",
     "migrate": "multinet.cli.migrate:migrate",
+    "record": "multinet.cli.requests.record:record",
+    "replay": "multinet.cli.requests.replay:replay",
     "sandbox": "multinet.cli.sandbox.commands:sandbox",
     "show": "multinet.cli.show:show",
     "trace": "multinet.cli.requests.trace:trace",

@@ -58,6 +58,9 @@ SYSCTL_DIR = "/proc/sys"
 CONF_SUFFIXES = (".conf", ".conflist", ".json")
 """What libcni takes for a configuration."""
 
+RECORD = "failures"
+"""What somebody may want to replay later. What goes well is recorded when it is waited for."""
+
 HISTORY = 256
 """Requests of which the agent remembers what it did: a full node's start, in about 1 MB."""
 
@@ -89,6 +92,7 @@ class AgentSettings:
     kernel_adds: int = KERNEL_ADDS
     metrics: str = METRICS
     history: int = HISTORY
+    record: str = RECORD
     status_page: str = ""
     """"": nowhere."""
     reconcile_seconds: int = RECONCILE_SECONDS
@@ -121,6 +125,7 @@ class AgentSettings:
                 kernel_adds=raw.get("kernelAdds", KERNEL_ADDS),
                 metrics=_listener(raw, "metrics", METRICS),
                 history=raw.get("history", HISTORY),
+                record=raw.get("record", RECORD),
                 status_page=_listener(raw, "statusPage", ""),
                 reconcile_seconds=raw.get("reconcileSeconds", RECONCILE_SECONDS),
                 reconcile_most=raw.get("reconcileMost", RECONCILE_MOST),

@@ -27,6 +27,7 @@ from multinet.daemon.lanes import Drop
 from multinet.daemon.metrics import Dropped, Metrics
 from multinet.daemon.primary import Primary
 from multinet.daemon.probes import Door, Probes
+from multinet.daemon.recording.recordings import Mode, Recordings
 from multinet.daemon.server import Limits, Server
 from multinet.daemon.service import Service
 from multinet.daemon.startup import Startup
@@ -71,6 +72,7 @@ class Agent:
         self._metrics = Metrics()
         self._history = History(settings.agent.history)
         self._history_door: HistoryDoor | None = None
+        self._recordings = Recordings(Mode(settings.agent.record if settings.agent.history else Mode.NONE))
         self._primary = Primary(settings, on_problem=partial(self._problem, PRIMARY_NETWORK))
         self._api = open_api(settings, self._metrics.api_request)
         self._events: Events | None = None
@@ -95,7 +97,7 @@ class Agent:
         self._server = Server(
             settings.agent.socket,
             limits_of(settings),
-            Service(self._world, self),
+            Service(self._world, self, self._recordings),
             dropped=self._dropped,
         )
         self._keeper = Keeper(self._world.alone, file=file, reload=self._reload, reported=self._reported)
@@ -116,7 +118,7 @@ class Agent:
             self._probes = self._open_probes()
             self._probes.start()
         if self.settings.agent.history:
-            self._history_door = HistoryDoor(self.settings.agent.socket, self._history)
+            self._history_door = HistoryDoor(self.settings.agent.socket, self._history, self._recordings)
             self._history_door.start()
             log.listen(self._history.note)
         if self.settings.agent.status_page:

@@ -17,14 +17,19 @@ from typing import Any, Final, Protocol
 from multinet import log
 from multinet.cni import answer
 from multinet.cni.args import Args
+from multinet.cni.names import META_PLUGINS
 from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile, version_answer
 from multinet.config import Settings
+from multinet.daemon.recording import document
+from multinet.daemon.recording.notes import NotedCluster, NotedConfigurations, NotedRunner, Notes
+from multinet.daemon.recording.recordings import Recordings
 from multinet.daemon.server import Served
 from multinet.daemon.turn import SteppingAside, Turn
 from multinet.deadline import Deadline
 from multinet.delegate import registry, serve
 from multinet.delegate.doors import HostLinks
+from multinet.delegate.executable import Runner
 from multinet.delegate.invoke import Scene
 from multinet.delegate.registry import Registry
 from multinet.delegate.scene import open_scene
@@ -93,9 +98,10 @@ class World(Protocol):
 class Service:
     """Answers calls, each on the thread it comes on."""
 
-    def __init__(self, world: World, listener: Listener) -> None:
+    def __init__(self, world: World, listener: Listener, recordings: Recordings) -> None:
         self._world = world
         self._listener = listener
+        self._recordings = recordings
 
     def __call__(self, served: Served) -> tuple[int, bytes]:
         """Exit status and stdout. Never raises an ``Exception``."""
@@ -103,20 +109,44 @@ class Service:
         verb = served.call.env.get("CNI_COMMAND", "")
         code = 0
         began = time.monotonic()
+        notes = self._recordings.notes(verb) if served.call.name in META_PLUGINS else None
         try:
-            return 0, self._answer(served, request_id, began)
+            said = self._answer(served, request_id, began, notes)
+            self._record(served, notes, request_id, 0, said)
+            return 0, said
         except Exception as error:
             code = code_of(error)
             pod = pod_of(served.call.env) if verb in (Verb.ADD, Verb.DEL) else None
             if pod is not None and isinstance(error, MultinetError):
                 self._listener.failed(pod, error, request_id)
-            return 1, answer.failure(error, request_id=request_id)
+            said = answer.failure(error, request_id=request_id)
+            self._record(served, notes, request_id, 1, said)
+            return 1, said
         finally:
             self._listener.answered(
                 verb if verb in Verb.__members__ else "other", code, time.monotonic() - began
             )
 
-    def _answer(self, served: Served, request_id: str, began: float) -> bytes:
+    def _record(self, served: Served, notes: Notes | None, request_id: str, status: int, said: bytes) -> None:
+        """Keep what the request was told, if that is wanted. It never becomes the request's error."""
+
+        def pod() -> str:
+            return str(pod_of(served.call.env) or "")
+
+        if notes is None or not self._recordings.wants(pod, failed=status != 0):
+            return
+        try:
+            made = document.of(served, notes, self._world.settings, host_of(served))
+            made |= {
+                "request": request_id,
+                "record": document.record_of(served.call.env, self._world.records),
+            }
+            made["answer"] = {"status": status, "stdout": document.parsed(said)}
+            self._recordings.keep(request_id, pod(), made)
+        except Exception as error:
+            log.warn("request not recorded", request=request_id, error=f"{type(error).__name__}: {error}")
+
+    def _answer(self, served: Served, request_id: str, began: float, notes: Notes | None) -> bytes:
         call = served.call
         try:
             request = Request.parse(call.env, call.stdin)
@@ -145,28 +175,37 @@ class Service:
                 )
             require_verb_version(request.verb, request.conf.version, SUPPORTED)
             reconcile(request.conf.version, SUPPORTED)
-            node = self._node(served, request, request_id, began)
+            node = self._node(served, request, request_id, began, notes)
             if request.verb is Verb.ADD:
                 return add(request, node)
             VERBS[request.verb](request, node)
             return b""
 
-    def _node(self, served: Served, request: Request, request_id: str, began: float) -> Node:
+    def _node(
+        self, served: Served, request: Request, request_id: str, began: float, notes: Notes | None
+    ) -> Node:
         world = self._world
         settings = world.settings
         host_links = world.host_links
         turn = Turn(world.kernel, served.deadline)
+        runner: Runner = SteppingAside(served.caller, turn)
+        cluster = world.cluster(served.deadline)
+        configurations = world.configurations
+        if notes is not None:
+            runner = NotedRunner(runner, notes)
+            cluster = NotedCluster(cluster, notes)
+            configurations = NotedConfigurations(configurations, notes)
         found = Registry(
             path=tuple(dict.fromkeys((settings.bin_dir, *request.path))),
             environ=served.call.env,
             executables=settings.executables,
-            runner=SteppingAside(served.caller, turn),
+            runner=runner,
         )
         return Node(
             settings=settings,
             records=world.records,
-            cluster=world.cluster(served.deadline),
-            configurations=world.configurations,
+            cluster=cluster,
+            configurations=configurations,
             device_info=world.device_info,
             find_delegate=found.find,
             open_scene=lambda asked: scene_of(served, asked, host_links),

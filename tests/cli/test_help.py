@@ -23,6 +23,8 @@ HEAVY = {"pyroute2", "kubernetes", "jsonschema", "rich", "yaml", "structlog", "m
         ("explain",),
         ("lint",),
         ("migrate",),
+        ("record",),
+        ("replay",),
         ("trace",),
         ("sandbox",),
         ("sandbox", "up"),

@@ -7,6 +7,7 @@ import socket
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from multinet.config import Settings
 from multinet.daemon import history_door, probe
@@ -32,6 +33,21 @@ class Door:
     def find(self, request: str) -> Happened | None:
         found = self._ask(f"{history_door.PAGE}/{request}")
         return None if found is None else self._read(found)
+
+    def recordings(self) -> list[str]:
+        """Of which requests there are some, the newest first."""
+        found: list[str] = self._ask(history_door.RECORDINGS)
+        return found
+
+    def recording(self, request: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._ask(f"{history_door.RECORDINGS}/{request}")
+        return found
+
+    def next(self, pod: str, after: int | None) -> tuple[int, str]:
+        """As ``Recordings.next``."""
+        query = {"pod": pod, **({} if after is None else {"after": str(after)})}
+        told = self._ask(f"{history_door.NEXT}?{urlencode(query)}")
+        return told["after"], told["request"]
 
     def _ask(self, page: str, *, seconds: float = probe.SECONDS) -> Any:
         """None where there is no such page."""
