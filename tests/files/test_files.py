@@ -19,6 +19,7 @@ from multinet import files, steps
 from multinet.deadline import Deadline
 from multinet.errors import Busy, IOFailure, TryAgain
 from multinet.waiting import gives_up
+from tests.support.wait import until
 
 
 @pytest.fixture
@@ -228,7 +229,9 @@ def test_what_finds_no_room_leaves_the_file_as_it_was_and_nothing_beside_it(full
     file = full / "all"
     with pytest.raises(IOFailure) as told:
         files.write_atomic(file, b"new")
-    assert str(told.value) == f"could not write {file}: No space left on device (make room on that file system)"
+    assert (
+        str(told.value) == f"could not write {file}: No space left on device (make room on that file system)"
+    )
     assert [path.name for path in full.iterdir()] == ["all"]
 
 
@@ -274,6 +277,32 @@ def test_a_lock_holds_against_other_threads(state: Path, heard: list[str]) -> No
         thread.join()
     assert set(most) == {1}
     assert set(heard) == {f"create {state}/lock"}
+
+
+def test_a_lock_goes_from_thread_to_thread_without_a_look_at_the_clock(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FIRST_PAUSE", 300.0)
+    lock, in_line = state / "lock", threading.Semaphore(0)
+    held: list[int] = []
+
+    def take(number: int) -> None:
+        waited = files.Lock(lock)
+        in_line.release()
+        with waited:
+            held.append(number)
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(16)]
+    with files.Lock(lock):
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            in_line.acquire()
+        until(lambda: str(lock) in files._lines)
+    for thread in threads:
+        thread.join(20)
+    assert sorted(held) == list(range(16))
+    until(lambda: not files._lines)
 
 
 def test_a_lock_that_is_not_waited_for_is_refused_while_it_is_held(state: Path) -> None:
