@@ -30,6 +30,7 @@ is put in front on the way out, one step a layer, by ``inside``: ``default/net-a
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -38,6 +39,8 @@ from typing import ClassVar, Final
 MOST_WORDS: Final = 4096
 """Characters of a message, a hint, details, or a place. They quote what somebody wrote, which may be as long as the
 API server takes it, and go to logs, events and runtimes."""
+MAX_ERRNO: Final = 4095
+"""The kernel's own limit (linux/err.h)."""
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -211,6 +214,11 @@ def _tellable(words: str) -> str:
     if len(words) > MOST_WORDS:
         words = words[: MOST_WORDS - 1] + "…"
     return words if words.isascii() else _HALF_PAIR.sub("\ufffd", words)
+
+
+def strerror(errno: int) -> str:
+    """The system's words, also for a number from elsewhere that no error has."""
+    return os.strerror(errno) if 0 <= errno <= MAX_ERRNO else f"error {errno}"
 
 
 def code_of(error: BaseException) -> int:

@@ -34,6 +34,7 @@ from multinet.errors import (
     PluginFailed,
     TryAgain,
     inside,
+    strerror,
 )
 from multinet.steps import step
 
@@ -82,7 +83,7 @@ def not_found(type_: str, path: Sequence[str]) -> InvalidConfig:
 
 
 def could_not_start(file: Path, errno_: int) -> PluginFailed:
-    return PluginFailed(f"could not start {file}: {os.strerror(errno_)}", plugin_code=999)
+    return PluginFailed(f"could not start {file}: {strerror(errno_)}", plugin_code=999)
 
 
 def too_late(type_: str, verb: str, file: Path, seconds: float) -> TryAgain:

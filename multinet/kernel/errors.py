@@ -14,13 +14,11 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
-from multinet.errors import Busy, Exists, KernelError, NotFound, NotPermitted
+from multinet.errors import Busy, Exists, KernelError, NotFound, NotPermitted, strerror
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MAX_ERRNO: Final = 4095
-"""The kernel's own limit (linux/err.h)."""
 UNREADABLE: Final = (struct.error, LookupError, ValueError)
 """What taking a message to pieces raises where it is cut short, lacks a part, or holds no address or text."""
 
@@ -44,9 +42,8 @@ HINTS: Mapping[type[KernelError], str] = {
 def translate(errno: int, doing: str, extack: str = "") -> KernelError:
     """The error for ``errno`` (positive), met while ``doing`` something: "set mtu of eth1"."""
     kind = KINDS.get(errno, KernelError)
-    words = os.strerror(errno) if 0 <= errno <= MAX_ERRNO else f"error {errno}"
     said = f" ({extack})" if extack else ""
-    return kind(f"could not {doing}: {words}{said}", errno=errno, hint=HINTS.get(kind, ""))
+    return kind(f"could not {doing}: {strerror(errno)}{said}", errno=errno, hint=HINTS.get(kind, ""))
 
 
 def reads(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:

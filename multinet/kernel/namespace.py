@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import NamedTuple, NoReturn, Self, TypeVar
 
-from multinet.errors import InvalidNetns, MultinetError, NetnsGone, NotAContainers, NotPermitted
+from multinet.errors import InvalidNetns, MultinetError, NetnsGone, NotAContainers, NotPermitted, strerror
 from multinet.kernel import sysctl
 from multinet.kernel.errors import translate
 from multinet.kernel.rtnl import Rtnl, new_socket, prepared
@@ -250,7 +250,7 @@ def could_not_open(path: str, number: int) -> InvalidNetns:
     """The error for a path that could not be opened with that errno: NetnsGone where nothing is there."""
     gone = number in (errno.ENOENT, errno.ENOTDIR)
     return (NetnsGone if gone else InvalidNetns)(
-        f'failed to open netns "{path}": failed to Statfs "{path}": {os.strerror(number).lower()}'
+        f'failed to open netns "{path}": failed to Statfs "{path}": {strerror(number).lower()}'
     )
 
 

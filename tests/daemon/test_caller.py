@@ -17,7 +17,7 @@ from multinet.daemon.caller import Caller, CallerGone
 from multinet.daemon.frame import How, Kind
 from multinet.deadline import Deadline
 from multinet.errors import DecodingFailure, InvalidConfig, InvalidNetns, NetnsGone, PluginFailed, TryAgain
-from tests.support.wait import at_most, until
+from tests.support.wait import at_most
 
 ENV = {"CNI_COMMAND": "ADD", "ODD": os.fsdecode(b"\xff")}
 Reply = Callable[[socket.socket, Kind, bytes], None]
@@ -251,6 +251,16 @@ def test_who_sends_a_byte_now_and_then_is_as_good_as_silent(talk: Callable[..., 
     over.set()
 
 
+@pytest.mark.parametrize("number", [4096, 2**32 - 1])
+def test_a_number_that_no_error_has_is_told_as_it_is(talk: Callable[..., Pair], number: int):
+    pair = talk(says(frame.pack(Kind.OPENED, number)))
+    with pytest.raises(InvalidNetns, match=f": error {number}"):
+        pair.caller.open_netns("/run/netns/a")
+    pair = talk(says(done(How.NOT_STARTED, number)))
+    with pytest.raises(PluginFailed, match=f"could not start /opt/cni/bin/flannel: error {number}"):
+        pair.caller.run("flannel", Path("/opt/cni/bin/flannel"), ENV, b"")
+
+
 @pytest.mark.parametrize("kind", [Kind.FOUND, Kind.DONE])
 def test_files_that_come_where_none_is_due_are_closed(talk: Callable[..., Pair], kind: Kind):
     def brings_a_file(shim: socket.socket, asked: Kind, body: bytes) -> None:
@@ -269,4 +279,4 @@ def test_files_that_come_where_none_is_due_are_closed(talk: Callable[..., Pair],
             pair.caller.find("flannel", ["/opt/cni/bin"])
         else:
             pair.caller.run("flannel", Path("/opt/cni/bin/flannel"), ENV, b"")
-        until(lambda held=len(before): len(os.listdir("/proc/self/fd")) <= held)
+        assert len(os.listdir("/proc/self/fd")) <= len(before)
