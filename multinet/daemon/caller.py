@@ -171,8 +171,8 @@ class Caller:
 
 
 def receive(connection: socket.socket, size: int, until: float) -> tuple[bytes, list[int]]:
-    """Exactly that many bytes, and the files that came with them, all of it before ``until``: who sends a byte now and
-    then is as good as silent. Raises OSError, ConnectionError at the end.
+    """Exactly that many bytes, and the files that came with them, all of it before ``until``: who sends a byte now
+    and then is as good as silent. Raises OSError, ConnectionError at the end.
     """
     data = bytearray()
     fds: list[int] = []

@@ -7,7 +7,6 @@ own DEL) is pushed before it runs: "if ADD fails, call DEL".
 from __future__ import annotations
 
 import errno
-import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
