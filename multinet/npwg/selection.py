@@ -76,7 +76,7 @@ class Selection:
     cni_args: Mapping[str, Any] = field(default_factory=dict)
     default_route: tuple[IP, ...] | None = None
     """Through which gateways the pod's default routes go. None leaves them as the plugins made them; an empty
-    list says "no default route by this network", which is something else."""
+    list asks for this network's own gateway, which is something else."""
     ipam_claim_reference: str = ""
     place: Place | None = field(default=None, compare=False, repr=False)
     """Where it was written."""

@@ -71,7 +71,11 @@ def test_what_could_not_be_undone_is_a_note_on_the_error_and_the_record_stays(no
     assert node.records() == ["c1@eth0.json"]
     assert node.addresses("cluster") == {}
 
-    assert node.refusal("DEL", pod) == {"code": 101, "msg": "default/one[one]: stuck"}
+    assert node.refusal("DEL", pod) == {
+        "code": 101,
+        "msg": "default/one[one]: stuck",
+        "details": "what is left stays on record: the runtime's next DEL tries again, and so does the agent",
+    }
     executable(node, "one")
     node.do("DEL", pod)
     assert node.records() == []
