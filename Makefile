@@ -192,6 +192,11 @@ test-kernels: root setup qemu ## Run the tests that need other kernels: in User-
 	$(RUN)/python e2e/kernels/qemu/run -m "qemu and not long" || failed=1; \
 	exit $$failed
 
+.PHONY: soak
+soak: STEPS := 2000
+soak: root setup ## Let whatever can happen happen to pods, for STEPS=2000 steps: SEED=..., SEQUENCE=... (as root; the last line is JSON)
+	@$(RUN)/python -m tests.soak --steps $(STEPS) $(SEED:%=--seed %) $(SEQUENCE:%=--sequence %)
+
 .PHONY: fuzz-shim
 fuzz-shim: RUNS := 1000000
 fuzz-shim: venv test-packages ## Feed the shim what no agent sends, RUNS=1000000 times

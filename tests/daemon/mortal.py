@@ -1,7 +1,8 @@
 """``python -m tests.daemon.mortal --config FILE``: the agent, which stops for good or for a while at a given step.
 
 It writes each step (``multinet.steps``) into ``steps`` beside its settings. When a file ``arm`` is there, which
-says "KILL 7" or "STOP 7", the process gets that signal just before the seventh step from then on, once.
+says "KILL 7" or "STOP 7", the process gets that signal just before the seventh step from then on, once. A later file
+takes the place of what an earlier one said; one that says "NOTHING 0" takes it back.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Fate:
     def __call__(self, what: str) -> None:
         with self._lock:
             self._steps.write(f"{what}\n")
-            if not self._signal and self._arm.exists():
+            if self._arm.exists():
                 self._signal, left = self._arm.read_text().split()
                 self._left = int(left)
                 self._arm.unlink()

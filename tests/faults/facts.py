@@ -32,7 +32,13 @@ def of_host(host: Netns) -> set[str]:
 
 def of_container(namespace: Netns) -> set[str]:
     """What a network may leave in a container: links, addresses, routes, rules."""
-    routes, rules, links = _batch(namespace)
+    return of_answers(*answers(namespace))
+
+
+def of_answers(
+    routes: list[dict[str, Any]], rules: list[dict[str, Any]], links: list[dict[str, Any]]
+) -> set[str]:
+    """The facts in what ``ip`` says of a namespace."""
     facts = {f"rule {json.dumps(rule, sort_keys=True)}" for rule in rules}
     for link in links:
         facts.add(f"link {link['ifname']}")
@@ -49,8 +55,8 @@ def of_container(namespace: Netns) -> set[str]:
     return facts
 
 
-def _batch(host: Netns) -> list[list[dict[str, Any]]]:
-    """One process for all questions: each answer is a JSON list."""
+def answers(host: Netns) -> list[list[dict[str, Any]]]:
+    """Routes, rules and links with their addresses, as ``ip`` says them. One process for all questions."""
     text = host.run("ip", "-j", "-batch", "-", input=IP).stdout
     return [json.loads(line) if line.strip() else [] for line in text.splitlines()]
 

@@ -1,0 +1,323 @@
+"""Play a sequence: do each deed to the node, and hold every answer to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatchmethod
+
+from tests.soak import look
+from tests.soak.calls import Begun, Calls
+from tests.soak.deeds import (
+    Call,
+    Collect,
+    Cut,
+    Deed,
+    Define,
+    Fill,
+    Jump,
+    Lose,
+    Restart,
+    Server,
+    Squat,
+    SquatHost,
+    Status,
+)
+from tests.soak.deeds import Sequence as Played
+from tests.soak.gateway import Mood
+from tests.soak.judge import Judge
+from tests.soak.model import Found, Model, Phase, Place
+from tests.soak.networks import FURTHER, ON_DEMAND
+from tests.soak.rig import OK, SETTLE_SECONDS, Rig
+from tests.soak.tally import Tally
+from tests.support.footprint import settled
+from tests.support.netns import processes_in
+from tests.support.wait import until
+
+
+def play(played: Played, rig: Rig, tally: Tally) -> None:
+    """Raises Found (or AssertionError) for the first thing that is wrong."""
+    player = Player(played, rig, tally)
+    player.begin()
+    for number, deed in enumerate(played.deeds, 1):
+        try:
+            player.do(deed)
+        except (Found, AssertionError) as error:
+            error.add_note(f"at step {number}: {deed}")
+            raise
+        tally.steps += 1
+    player.finish()
+    tally.sequences += 1
+
+
+class Player:
+    def __init__(self, played: Played, rig: Rig, tally: Tally) -> None:
+        self._played = played
+        self._rig = rig
+        self._tally = tally
+        self._log_from = 0
+
+    # --- begin and end ---
+
+    def begin(self) -> None:
+        rig = self._rig
+        places = [self._place(number, names) for number, names in enumerate(self._played.pods)]
+        self.model = Model(places, rig.definitions)
+        self._judge = Judge(rig, self.model, self._tally)
+        self._calls = Calls(rig, self.model, self._tally)
+        self._log_from = len(rig.node.log)
+        for name in FURTHER:
+            if not rig.definitions.is_there(name):
+                self.do(Define(name))
+        rig.use_clock(0)
+
+    def _place(self, number: int, names: Sequence[str]) -> Place:
+        netns = self._rig.new_netns()
+        name = f"pod-{self._played.number}-{number}-{self._rig.serial()}"
+        return Place(
+            number=number,
+            names=tuple(names),
+            pod=self._rig.pod(name, names),
+            id=self._new_id(),
+            netns=netns,
+            empty=look.inside(netns).facts,
+        )
+
+    def _new_id(self) -> str:
+        return f"soak-{self._rig.serial()}"
+
+    def finish(self) -> None:
+        """Good weather again; then everything is held to the model, and after the last DEL to what was before."""
+        rig, model = self._rig, self.model
+        self.do(Server(Mood.FAIR))
+        for folder in ("state", "ipam"):
+            self.do(Fill(folder, None))
+        until(rig.at_rest, seconds=SETTLE_SECONDS, what="the agent to have done what was asked")
+        rig.node.wait_ready()
+        for place in model.places:
+            if place.lost:
+                self._one("DEL", place)
+            elif place.phase is Phase.UNSURE:
+                self._settle(place)
+        self._judge.everything()
+        self._calls.make([("DEL", place) for place in model.places])
+        self._judge_all(self._calls.ended)
+        if model.weather.squatted:
+            self.do(SquatHost(fits=True))
+        self._judge.everything()
+        self._nothing_internal()
+        self._nothing_held()
+        for place in model.places:
+            rig.remove_netns(place.netns)
+            rig.remove_pod(place.pod)
+
+    def _settle(self, place: Place) -> None:
+        """As a runtime does that has found a sandbox again: look whether it is whole, and take it away if not."""
+        self._one("CHECK", place)
+        if place.phase is Phase.UNSURE:
+            self._one("DEL", place)
+
+    def _nothing_internal(self) -> None:
+        """The agent's log knows of no defect."""
+        self._tally.checks += 1
+        for line in self._rig.node.log[self._log_from :].splitlines():
+            if (
+                "Traceback" in line
+                or '"trace"' in line
+                or "internal error" in line
+                or not line.startswith("{")
+            ):
+                raise Found(f"the agent's log: {line[:2000]}")
+
+    def _nothing_held(self) -> None:
+        """Neither the agent keeps anything of the pods open, nor is one of their programs left."""
+        assert self._rig.node.process is not None
+        self._tally.checks += 1
+        agent = self._rig.node.process.pid
+        settled(agent, self._rig.host.path)
+        until(lambda: processes_in(self._rig.host.path) == [agent], what="the programs on the host to end")
+
+    # --- the calls ---
+
+    def _one(self, verb: str, place: Place) -> None:
+        self._calls.make([(verb, place)])
+        self._judge_all(self._calls.ended)
+
+    def _judge_all(self, ended: Sequence[Begun]) -> None:
+        for one in ended:
+            self._judge_one(one)
+
+    def _judge_one(self, one: Begun) -> None:
+        place, verb = one.place, one.verb
+        if verb == "DEL" and one.ended is not None:
+            self._deleted(one)
+        elif place.lost or (one.ended is None and verb != "CHECK"):
+            place.phase = Phase.UNSURE
+        elif verb == "ADD":
+            self._added(one)
+        elif one.went_well and place.phase is Phase.UNSURE:
+            place.held = self._judge.whole(place)
+            place.phase = Phase.STANDING
+
+    def _added(self, one: Begun) -> None:
+        place = one.place
+        if one.went_well:
+            place.held = self._judge.whole(place)
+            place.phase = Phase.STANDING
+        elif place.phase is Phase.STANDING and self._judge.as_before(place):
+            return
+        elif self._judge.is_absent(place):
+            place.phase, place.held = Phase.ABSENT, None
+        elif one.excused and self._judge.on_record(place):
+            place.phase = Phase.UNSURE
+        else:
+            self._judge.absent(place, f"after a failed ADD ({one.said})")
+
+    def _deleted(self, one: Begun) -> None:
+        place = one.place
+        if one.went_well:
+            self._judge.absent(place, "after DEL")
+            self._gone(place)
+        elif place.phase is not Phase.ABSENT:
+            place.phase = Phase.UNSURE
+
+    def _gone(self, place: Place) -> None:
+        place.phase, place.held, place.ended = Phase.ABSENT, None, True
+        if place.lost:
+            place.netns, place.lost = self._rig.new_netns(), False
+            place.squatters.clear()
+
+    def _ready_for_add(self, place: Place) -> None:
+        """A runtime takes away what it has lost, and never gives a name twice."""
+        if place.lost:
+            self._one("DEL", place)
+        if place.ended and place.phase is Phase.ABSENT:
+            place.id, place.ended = self._new_id(), False
+
+    # --- the deeds ---
+
+    @singledispatchmethod
+    def do(self, deed: Deed) -> None:
+        raise NotImplementedError(deed)
+
+    @do.register
+    def _(self, deed: Call) -> None:
+        places = self.model.places
+        calls = [(verb, places[number]) for verb, number in deed.calls]
+        for verb, place in calls:
+            if verb == "ADD":
+                self._ready_for_add(place)
+        self._calls.make(calls, deed.trouble, deed.moment)
+        self._judge_all(self._calls.ended)
+
+    @do.register
+    def _(self, deed: Collect) -> None:
+        places = self.model.places
+        forgotten = None if deed.forgotten is None else places[deed.forgotten]
+        beside = [places[number] for number in deed.beside]
+        for place in beside:
+            self._ready_for_add(place)
+        excused = self._calls.collect(forgotten, beside)
+        self._judge_all(self._calls.ended)
+        if forgotten is None or forgotten.lost or forgotten.phase is Phase.ABSENT:
+            return
+        if self._judge.is_absent(forgotten):
+            self._gone(forgotten)
+        elif not excused:
+            self._judge.absent(forgotten, "after GC")
+
+    @do.register
+    def _(self, deed: Status) -> None:
+        self._calls.status()
+
+    @do.register
+    def _(self, deed: Server) -> None:
+        weather = self.model.weather
+        if weather.server is Mood.FAIR and self._rig.node.probe("readyz")[0] == OK:
+            weather.unheard = False
+        if deed.mood not in (Mood.FAIR, weather.server):
+            self._tally.faults[f"API server {deed.mood}"] += 1
+        self._rig.gateway.be(deed.mood)
+        weather.server = deed.mood
+        self.model.definitions.cut_off(deed.mood is not Mood.FAIR)
+
+    @do.register
+    def _(self, deed: Cut) -> None:
+        self._tally.faults["API connections cut"] += 1
+        self._rig.gateway.cut()
+
+    @do.register
+    def _(self, deed: Fill) -> None:
+        if deed.how is not None:
+            until(self._rig.at_rest, seconds=SETTLE_SECONDS, what="the agent to be at rest")
+            self._tally.faults[f"disk {deed.how}"] += 1
+        self._rig.fill(deed.folder, deed.how)
+        disks = self.model.weather.disks
+        disks.pop(deed.folder, None)
+        if deed.how is not None:
+            disks[deed.folder] = deed.how
+
+    @do.register
+    def _(self, deed: Define) -> None:
+        definitions = self.model.definitions
+        if not deed.there and not definitions.is_there(deed.network):
+            return
+        version = definitions.change(deed.network, deed.there)
+        self._tally.faults[f"definition {'changed' if deed.there else 'deleted'}"] += 1
+        if deed.there:
+            self._rig.define(deed.network, version)
+        else:
+            self._rig.undefine(deed.network)
+
+    @do.register
+    def _(self, deed: Lose) -> None:
+        place = self.model.places[deed.place]
+        if not place.lost:
+            self._tally.faults["namespace deleted"] += 1
+            self._calls.lose(place)
+
+    @do.register
+    def _(self, deed: Squat) -> None:
+        place = self.model.places[deed.place]
+        if place.lost or (place.phase is not Phase.ABSENT and deed.name in place.ifnames):
+            return
+        if deed.name in place.squatters:
+            place.netns.ip("link", "delete", deed.name)
+            place.squatters.discard(deed.name)
+        else:
+            self._tally.faults["foreign link in a pod"] += 1
+            place.netns.ip("link", "add", deed.name, "type", "bridge")
+            place.squatters.add(deed.name)
+
+    @do.register
+    def _(self, deed: SquatHost) -> None:
+        weather, host = self.model.weather, self._rig.host
+        if weather.squatted:
+            if all(place.phase is Phase.ABSENT for place in self.model.users(ON_DEMAND)):
+                host.ip("link", "delete", ON_DEMAND)
+                weather.squatted = False
+        elif ON_DEMAND not in host.links():
+            self._tally.faults["foreign link on the host"] += 1
+            kind = ("vxlan", "id", "42", "dev", "up0", "remote", "192.0.2.2", "dstport", "4789")
+            host.ip("link", "add", "name", ON_DEMAND, "type", *(kind if deed.fits else ("bridge",)))
+            host.ip("link", "set", ON_DEMAND, "up")
+            weather.squatted = True
+
+    @do.register
+    def _(self, deed: Jump) -> None:
+        if self.model.weather.read_only():
+            return
+        self._tally.faults["clock jump"] += 1
+        self.model.weather.clock_back |= deed.seconds < 0
+        self._rig.jump(deed.seconds)
+
+    @do.register
+    def _(self, deed: Restart) -> None:
+        self._tally.faults["agent restarted" if deed.gently else "agent killed at rest"] += 1
+        self._rig.use_clock(deed.clock)
+        if deed.gently:
+            self._rig.wait_alive()
+            if status := self._rig.node.stop():
+                raise Found(f"the agent ended with {status}")
+        else:
+            self._rig.node.kill()
+        self._calls.start_again()
