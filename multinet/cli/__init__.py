@@ -105,7 +105,11 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="multinet", message="%(prog)s %(version)s")
 def main() -> None:
-    """The multi-network stack for Kubernetes pods."""
+    """The multi-network stack for Kubernetes pods.
+
+    The exit status is 0 when all is well, 1 when a command fails or finds what its help says, and 2 for a mistake in
+    the call. Colours are for terminals, and NO_COLOR does without.
+    """
 
 
 def is_plugin(ctx: click.Context) -> bool:

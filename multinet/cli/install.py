@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from multinet.cli.output import examples
+
 BIN_DIR = Path("/opt/cni/bin")
 bin_dir_option = click.option(
     "--bin-dir",
@@ -16,7 +18,13 @@ bin_dir_option = click.option(
 )
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "multinet install                                 into /opt/cni/bin",
+        "multinet install --bin-dir /usr/libexec/cni      where CRI-O looks",
+        "multinet install --link multus --replace         also in the place of Multus's program",
+    )
+)
 @bin_dir_option
 @click.option(
     "--config",

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import click
 
+from multinet.cli.output import examples
 
-@click.command()
+
+@click.command(
+    epilog=examples(
+        "multinet migrate /etc/cni/net.d/00-multus.conf > /etc/multinet/config.yaml",
+        "multinet migrate daemon-config.json",
+    )
+)
 @click.argument("file", type=click.Path(path_type=Path))
 def migrate(file: Path) -> None:
     """Print Multus's configuration FILE as settings of multinet.

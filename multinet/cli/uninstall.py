@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from multinet.cli.install import bin_dir_option
+from multinet.cli.output import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,12 @@ def patience(how_long: str) -> Callable[[Command], Command]:
     return lambda command: wait(force(command))
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "multinet uninstall --config /etc/multinet/config.yaml",
+        "multinet uninstall --config /etc/multinet/config.yaml --wait 0 --force      whatever pods there are",
+    )
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -55,7 +61,8 @@ def uninstall(config: Path, bin_dir: Path, wait: float, force: bool) -> None:
     have further networks keep them, and each is cleared up after when it ends. When none is left, or after --wait
     seconds with --force, the programs and all that multinet keeps on disk are removed.
 
-    The agent may go on running meanwhile, and should: it answers for the pods that are left.
+    The agent may go on running meanwhile, and should: it answers for the pods that are left. The exit status is 1
+    while there are any, unless --force is said.
     """
     from multinet.cli.node_files import Programs
     from multinet.config import Settings

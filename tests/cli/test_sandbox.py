@@ -300,7 +300,7 @@ def test_a_damaged_record_is_left_for_del_to_find(sandbox: Commands, write: Writ
 
 def test_the_picture_is_written_where_it_is_wanted(sandbox: Commands, write: Write, tmp_path: Path) -> None:
     sandbox("up", write("pods.yaml", pod("web")))
-    assert sandbox("graph", "-o", tmp_path / "node.svg").output == ""
+    assert sandbox("graph", "--file", tmp_path / "node.svg").output == ""
     assert (tmp_path / "node.svg").read_text() == sandbox("graph", "--output", "svg").stdout
     document = json.loads(sandbox("graph", "--output", "json").stdout)
     assert [link["name"] for link in document["links"]][:2] == ["lo", "eth0"]

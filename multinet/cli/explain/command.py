@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         "multinet explain shop/cart-0                    a pod of the cluster",
         "multinet explain -f cart.yaml                   before it is applied; exit status 1 if it would fail",
         "kubectl create deployment ... -o yaml --dry-run=client | multinet explain -f -",
-        "multinet explain --folder e2e/pods -f cart.yaml a folder stands for the cluster",
+        "multinet explain --folder crds/examples/demo -f cart.yaml       a folder stands for the cluster",
     )
 )
 @click.argument("pod", required=False, shell_complete=complete.pods)

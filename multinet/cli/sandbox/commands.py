@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from multinet.cli import complete
+from multinet.cli import output as outputs
+from multinet.cli.output import Format, examples
 
 if TYPE_CHECKING:
     from multinet.cli.sandbox.lifecycle import Happened, Sandbox
@@ -52,14 +54,19 @@ state_option = click.option(
     help="Folder for all that is known of the sandboxes.",
 )
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show what the plugin logs.")
-output_option = click.option(
-    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
 common = options(node_option, state_option)
 calling = options(node_option, state_option, verbose_option)
 
 
-@click.group(short_help="Pods with networks on this machine, without a cluster.")
+@click.group(
+    short_help="Pods with networks on this machine, without a cluster.",
+    epilog=examples(
+        "multinet sandbox up crds/examples/demo",
+        "multinet sandbox ls",
+        "multinet sandbox exec web-0 -- ip route",
+        "multinet sandbox down",
+    ),
+)
 def sandbox() -> None:
     """Pods with networks on this machine, without a cluster.
 
@@ -70,7 +77,12 @@ def sandbox() -> None:
     """
 
 
-@sandbox.command()
+@sandbox.command(
+    epilog=examples(
+        "multinet sandbox up crds/examples/demo",
+        "multinet sandbox up crds/examples/dual-stack.yaml --node other      on a node of that name",
+    )
+)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--config",
@@ -99,25 +111,42 @@ def up(
     """Bring up the Pods of files and folders (YAML, JSON).
 
     The files also hold the NetworkAttachmentDefinitions; a folder net.d beside them may hold configurations.
+
+    The exit status is 1 where a pod could not be given its networks.
     """
     box = _sandbox(node, state, verbose)
     _tell(box.up(paths, config=config, here=here, cni_path=cni_path))
 
 
-@sandbox.command()
+@sandbox.command(
+    epilog=examples(
+        "multinet sandbox down               all pods, and the node",
+        "multinet sandbox down web-0         one pod",
+        "multinet sandbox down --force       also what could not be deleted properly",
+    )
+)
 @click.argument("names", nargs=-1, shell_complete=complete.sandboxes)
 @click.option("--force", is_flag=True, help="Remove namespaces and what is known also where DEL failed.")
 @calling
 def down(names: tuple[str, ...], force: bool, node: str, state: Path, verbose: bool) -> None:
-    """Take down the pods NAMES, or all of them and the node."""
+    """Take down the pods NAMES, or all of them and the node.
+
+    The exit status is 1 where a DEL failed.
+    """
     _tell(_sandbox(node, state, verbose).down(names, force=force))
 
 
-@sandbox.command("ls")
+@sandbox.command(
+    "ls",
+    epilog=examples(
+        "multinet sandbox ls",
+        "multinet sandbox ls -o json | jq '.[].interfaces[].addresses'",
+    ),
+)
 @click.option("--node", default=None, callback=_node_name, help="Only this one; else all nodes.")
 @state_option
-@output_option
-def list_(node: str | None, state: Path, output: str) -> None:
+@outputs.option
+def list_(node: str | None, state: Path, output: Format) -> None:
     """List pods, their networks and addresses."""
     from multinet.cli.sandbox import view
     from multinet.cli.sandbox.home import Home
@@ -125,8 +154,8 @@ def list_(node: str | None, state: Path, output: str) -> None:
 
     ledgers = [Ledger(state, name) for name in ([node] if node else Home(state).nodes())]
     views = [view.look(found, ledger) for ledger in ledgers if (found := ledger.node())]
-    if output == "json":
-        _print_json([view.to_json(pod) for one in views for pod in one.pods])
+    if output is not Format.TABLE:
+        click.echo(outputs.dumped(output, [view.to_json(pod) for one in views for pod in one.pods]), nl=False)
     elif not any(one.pods for one in views):
         click.echo("no pods")
     else:
@@ -135,31 +164,37 @@ def list_(node: str | None, state: Path, output: str) -> None:
         text.show(text.pods_table(views))
 
 
-@sandbox.command()
+@sandbox.command(epilog=examples("multinet sandbox show web-0", "multinet sandbox show blue/worker -o yaml"))
 @click.argument("name", shell_complete=complete.sandboxes)
 @common
-@output_option
-def show(name: str, node: str, state: Path, output: str) -> None:
+@outputs.option
+def show(name: str, node: str, state: Path, output: Format) -> None:
     """Show the pod NAME: what the kernel has, and which network and plugins it is of."""
     from multinet.cli.sandbox import view
 
     box = _sandbox(node, state)
     found = box.node()
     (pod,) = view.look(found, box.ledger, [box.ledger.pod(name)]).pods
-    if output == "json":
-        _print_json(view.to_json(pod))
+    if output is not Format.TABLE:
+        click.echo(outputs.dumped(output, view.to_json(pod)), nl=False)
     else:
         from multinet.cli.sandbox import text
 
         text.show(*text.pod_page(pod))
 
 
-@sandbox.command("exec", context_settings={"ignore_unknown_options": True})
+@sandbox.command(
+    "exec",
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples(
+        "multinet sandbox exec web-0 -- ip route", "multinet sandbox exec web-0 ping -c1 10.10.0.11"
+    ),
+)
 @click.argument("name", shell_complete=complete.sandboxes)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @common
 def exec_(name: str, command: tuple[str, ...], node: str, state: Path) -> None:
-    """Run COMMAND in the network namespace of the pod NAME: exec web-0 -- ping 10.0.0.1
+    """Run COMMAND in the network namespace of the pod NAME. The exit status is that of COMMAND.
 
     For the node and its LAN, which have names: ip netns exec multinet-node ...
     """
@@ -169,14 +204,15 @@ def exec_(name: str, command: tuple[str, ...], node: str, state: Path) -> None:
     netns.replace_process(Ledger(state, node).pod(name).netns, command)
 
 
-@sandbox.command()
+@sandbox.command(epilog=examples("multinet sandbox graph", "multinet sandbox graph --file node.svg"))
 @click.option(
+    "-o",
     "--output",
     type=click.Choice(["text", "svg", "json"]),
     help="What to write; else what the name of the file ends in, or text.",
 )
 @click.option(
-    "-o", "--file", type=click.Path(path_type=Path, dir_okay=False), help="Write it there; else to stdout."
+    "--file", type=click.Path(path_type=Path, dir_okay=False), help="Write it there; else to stdout."
 )
 @common
 def graph(output: str | None, file: Path | None, node: str, state: Path) -> None:
@@ -192,16 +228,16 @@ def graph(output: str | None, file: Path | None, node: str, state: Path) -> None
         drawing.write(file, drawn)
 
 
-@sandbox.command()
+@sandbox.command(epilog=examples("multinet sandbox check", "multinet sandbox check web-0 web-1"))
 @click.argument("names", nargs=-1, shell_complete=complete.sandboxes)
 @calling
 def check(names: tuple[str, ...], node: str, state: Path, verbose: bool) -> None:
-    """Ask by CNI CHECK whether the pods NAMES, or all, are still as they were made."""
+    """Ask by CNI CHECK whether the pods NAMES, or all, are still as they were made. The exit status is 1 if not."""
     box = _sandbox(node, state, verbose)
     _tell(box.check([box.ledger.pod(name) for name in names] or box.ledger.pods()))
 
 
-@sandbox.command()
+@sandbox.command(epilog=examples("multinet sandbox gc"))
 @calling
 def gc(node: str, state: Path, verbose: bool) -> None:
     """Have whatever belongs to no pod removed (CNI GC)."""
@@ -209,16 +245,21 @@ def gc(node: str, state: Path, verbose: bool) -> None:
     box.runtime(box.node()).gc(box.ledger.pods())
 
 
-@sandbox.command()
+@sandbox.command(epilog=examples("multinet sandbox status"))
 @calling
 def status(node: str, state: Path, verbose: bool) -> None:
-    """Ask whether a pod could be brought up now (CNI STATUS)."""
+    """Ask whether a pod could be brought up now (CNI STATUS). The exit status is 1 if not."""
     box = _sandbox(node, state, verbose)
     box.runtime(box.node()).status()
     click.echo("ready")
 
 
-@sandbox.command(context_settings={"ignore_unknown_options": True})
+@sandbox.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples(
+        "multinet sandbox shell", "multinet sandbox shell multinet sandbox up crds/examples/demo --here"
+    ),
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def shell(command: tuple[str, ...]) -> None:
     """Run COMMAND, or a shell, where an ordinary user may do all of this.
@@ -250,9 +291,3 @@ def _tell(story: Iterable[Happened]) -> None:
         failed |= one.failed
     if failed:
         raise SystemExit(1)
-
-
-def _print_json(document: Any) -> None:
-    import json
-
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
