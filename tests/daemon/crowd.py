@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import Thread
 
 from tests.support import kubeobjects
+from tests.support.caller import Shim
 from tests.support.controlplane import ControlPlane
 from tests.support.netns import FOLDER
 from tests.support.node import NETWORKS, STATUS, AgentNode, Said, Sandbox
@@ -107,3 +108,18 @@ def gather(
         for number, (path, pod) in enumerate(zip(paths, pods, strict=True))
     ]
     return Crowd(node=node, plane=plane, namespace=namespace, sandboxes=sandboxes)
+
+
+def ask(node: AgentNode, verb: str, one: Sandbox) -> tuple[int, bytes]:
+    """As the shim does, without the start of a process: exit status and stdout."""
+    env = node.environment(verb, one)
+    with open(node.host.path) as host, open(one.netns) as container, Shim(node.socket, seconds=60) as shim:
+        shim.call(
+            env.pop("CNI_COMMAND"),
+            env.pop("CNI_CONTAINERID"),
+            netns=env.pop("CNI_NETNS"),
+            stdin=node.conf(one),
+            fds=(host.fileno(), container.fileno()),
+            **env,
+        )
+        return shim.answer()
