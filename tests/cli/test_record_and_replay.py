@@ -19,6 +19,7 @@ from tests.daemon.conftest import sandbox as pods
 from tests.daemon.conftest import shim as shim
 from tests.support import kubeobjects
 from tests.support.controlplane import ControlPlane
+from tests.support.netns import Netns
 from tests.support.node import AgentNode
 from tests.support.wait import until
 
@@ -68,9 +69,12 @@ class TestWithAnAgent:
             "no-master": {"type": "macvlan", "master": "eth7", "ipam": STATIC, "password": "hunter2"},
             "full": {"type": "bridge", "bridge": "br1", "ipam": full},
             "odd": {"type": "odd"},
+            "no-program": {"type": "nobodys"},
         }.items():
             kubeobjects.nad(control_plane, kube_namespace, name, {"cniVersion": "1.0.0", **conf})
-        node.call("ADD", pods("full")).ok()
+        changed = pods("full")
+        node.call("ADD", changed).ok()
+        Netns(name=Path(changed.netns).name).ip("link", "delete", "net1")
         switched = pods("odd", annotations={"example.com/login": "hunter3"})
         node.call("ADD", switched).ok()
         errors = {
@@ -78,6 +82,8 @@ class TestWithAnAgent:
             "full": node.call("ADD", pods("full")).error(),
             "after odd": node.call("ADD", pods("odd,no-master")).error(),
             "unknown": node.call("ADD", pods("nowhere")).error(),
+            "no-program": node.call("ADD", pods("no-program")).error(),
+            "CHECK": node.call("CHECK", changed).error(),
             "DEL": node.call("DEL", switched).error(),
         }
 

@@ -18,7 +18,7 @@ from multinet.cni.request import Verb
 from multinet.config import Settings
 from multinet.config.reload import values
 from multinet.daemon.recording import facts
-from multinet.daemon.recording.notes import Notes
+from multinet.daemon.recording.notes import Notes, Raised
 from multinet.daemon.server import Served
 from multinet.errors import MultinetError
 from multinet.kernel.namespace import Namespace
@@ -45,12 +45,12 @@ def of(served: Served, notes: Notes, settings: Settings, host: Namespace) -> dic
         "ready": settings.readiness_indicator_file is None or settings.readiness_indicator_file.exists(),
         "pod": _pod(notes.pod),
         "definitions": {name: _definition(one) for name, one in notes.definitions.items()},
-        "devices": _devices(notes.devices),
+        "devices": _plain(notes.devices),
         "primary": _conflist(notes.primary),
         "files": {name: content.decode(errors="replace") for name, content in notes.files.items()},
         "named": {path: _conflist(one) for path, one in notes.named.items()},
         "programs": [{key: _said(value) for key, value in one.items()} for one in notes.programs],
-        "published": raised(notes.published) if notes.published else None,
+        "published": notes.published,
         "node": {
             "links": facts.seen(host, veths=False),
             "podLinks": _pod_links(served),
@@ -83,18 +83,6 @@ def settings_to_json(settings: Settings) -> dict[str, Any]:
     return told
 
 
-def raised(error: MultinetError) -> dict[str, Any]:
-    return {
-        "raised": {
-            "class": type(error).__name__,
-            "code": error.cni_code,
-            "message": error.sentence,
-            "hint": error.hint,
-            "details": error.details,
-        }
-    }
-
-
 def parsed(text: bytes) -> Any:
     """As JSON, or where it is none, as text."""
     with suppress(ValueError, RecursionError):
@@ -113,12 +101,10 @@ def _plain(value: Any) -> Any:
 
 
 def _said(value: Any) -> Any:
-    if isinstance(value, MultinetError):
-        return raised(value)
     return parsed(value) if isinstance(value, bytes) else value
 
 
-def _pod(one: Pod | MultinetError | None) -> Any:
+def _pod(one: Pod | Raised | None) -> Any:
     if isinstance(one, Pod):
         return {
             "namespace": one.namespace,
@@ -126,25 +112,17 @@ def _pod(one: Pod | MultinetError | None) -> Any:
             "uid": one.uid,
             "annotations": dict(one.annotations),
         }
-    return raised(one) if one is not None else None
+    return one
 
 
-def _definition(one: NetworkAttachmentDefinition | MultinetError | None) -> Any:
-    if isinstance(one, MultinetError):
-        return raised(one)
-    return None if one is None else {"config": one.config, "resourceName": one.resource_name}
+def _definition(one: NetworkAttachmentDefinition | Raised | None) -> Any:
+    if isinstance(one, NetworkAttachmentDefinition):
+        return {"config": one.config, "resourceName": one.resource_name}
+    return one
 
 
-def _devices(one: Any) -> Any:
-    if isinstance(one, MultinetError):
-        return raised(one)
-    return None if one is None else {key: _plain(value) for key, value in one.items()}
-
-
-def _conflist(one: NetConfList | MultinetError | None) -> Any:
-    if isinstance(one, MultinetError):
-        return raised(one)
-    return None if one is None else one.to_dict()
+def _conflist(one: NetConfList | Raised | None) -> Any:
+    return one.to_dict() if isinstance(one, NetConfList) else one
 
 
 def _configurations(notes: Notes) -> Iterator[Mapping[str, Any]]:

@@ -25,20 +25,35 @@ from multinet.verbs.node import Cluster
 T = TypeVar("T")
 
 
+class Raised(dict[str, Any]):
+    """An error in place of an answer, as it was when it came: on its way out it is told where it happened."""
+
+    def __init__(self, error: MultinetError) -> None:
+        super().__init__(
+            raised={
+                "class": type(error).__name__,
+                "code": error.cni_code,
+                "message": error.sentence,
+                "hint": error.hint,
+                "details": error.details,
+            }
+        )
+
+
 class Notes:
     """Each answer, or the error in its place."""
 
     def __init__(self) -> None:
-        self.pod: Pod | MultinetError | None = None
-        self.definitions: dict[str, NetworkAttachmentDefinition | MultinetError | None] = {}
-        self.devices: Allocated | MultinetError | None = None
-        self.primary: NetConfList | MultinetError | None = None
+        self.pod: Pod | Raised | None = None
+        self.definitions: dict[str, NetworkAttachmentDefinition | Raised | None] = {}
+        self.devices: Allocated | Raised | None = None
+        self.primary: NetConfList | Raised | None = None
         self.files: dict[str, bytes] = {}
         """Of ``confDir``, by their path in it."""
-        self.named: dict[str, NetConfList | MultinetError] = {}
+        self.named: dict[str, NetConfList | Raised] = {}
         """Configurations by the path that the settings name."""
         self.programs: list[dict[str, Any]] = []
-        self.published: MultinetError | None = None
+        self.published: Raised | None = None
 
     def conflists(self) -> Iterator[NetConfList]:
         """All that could be read."""
@@ -58,7 +73,7 @@ class NotedCluster:
         try:
             found = self._inner.pod(namespace, name, uid)
         except MultinetError as error:
-            self._notes.pod = error
+            self._notes.pod = Raised(error)
             raise
         self._notes.pod = found
         return found
@@ -67,7 +82,7 @@ class NotedCluster:
         try:
             found = self._inner.definition(namespace, name)
         except MultinetError as error:
-            self._notes.definitions[f"{namespace}/{name}"] = error
+            self._notes.definitions[f"{namespace}/{name}"] = Raised(error)
             raise
         self._notes.definitions[f"{namespace}/{name}"] = found
         return found
@@ -76,7 +91,7 @@ class NotedCluster:
         try:
             found = self._inner.devices(pod)
         except MultinetError as error:
-            self._notes.devices = error
+            self._notes.devices = Raised(error)
             raise
         self._notes.devices = found
         return found
@@ -85,7 +100,7 @@ class NotedCluster:
         try:
             self._inner.publish(pod, status)
         except MultinetError as error:
-            self._notes.published = error
+            self._notes.published = Raised(error)
             raise
 
 
@@ -104,7 +119,7 @@ class NotedConfigurations:
         try:
             found = self._inner.at(path)
         except MultinetError as error:
-            self._notes.named[path] = error
+            self._notes.named[path] = Raised(error)
             raise
         self._notes.named[path] = found
         return found
@@ -113,7 +128,7 @@ class NotedConfigurations:
         try:
             found = self._inner.primary()
         except MultinetError as error:
-            self._notes.primary = error
+            self._notes.primary = Raised(error)
             raise
         self._notes.primary = found
         return found
@@ -147,7 +162,7 @@ class NotedRunner:
         try:
             found = self._inner.find(type_, path)
         except MultinetError as error:
-            self._notes.programs.append({"type": type_, "error": error})
+            self._notes.programs.append({"type": type_, "error": Raised(error)})
             raise
         self._notes.programs.append({"type": type_, "file": str(found)})
         return found
@@ -166,7 +181,7 @@ class NotedRunner:
         try:
             done = self._inner.run(type_, file, env, stdin)
         except MultinetError as error:
-            said["error"] = error
+            said["error"] = Raised(error)
             raise
         said |= {"status": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
         return done
