@@ -120,7 +120,19 @@ class Multinet:
         )
 
     def wait_ready(self) -> None:
-        until(self._all_ready, seconds=READY_SECONDS, what="the agent of every node to be ready")
+        try:
+            until(self._all_ready, seconds=READY_SECONDS, what="the agent of every node to be ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self._words()}") from None
+
+    def _words(self) -> str:
+        """How the containers of each agent are, and the last words of those that have ended."""
+        return "; ".join(
+            f"{one['name']} on {pod['spec'].get('nodeName')}: {one['state']}, before: {one.get('lastState')}"
+            for pod in self._agents()
+            for kind in ("initContainerStatuses", "containerStatuses")
+            for one in pod["status"].get(kind, [])
+        )
 
     def _all_ready(self) -> bool:
         serving = {pod["spec"]["nodeName"] for pod in self._agents() if ready(pod)}
