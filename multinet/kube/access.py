@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -22,9 +22,9 @@ class Access:
     """``https://host:port``, with a path where the API is below one."""
     ca: Path | str = ""
     """PEM. Empty: what the machine trusts."""
-    token: Path | str = ""
-    certificate: Path | str = ""
-    key: Path | str = ""
+    token: Path | str = field(default="", repr=False)
+    certificate: Path | str = field(default="", repr=False)
+    key: Path | str = field(default="", repr=False)
     server_name: str = ""
     """The name in the server's certificate, where it is not the host's."""
     insecure: bool = False
