@@ -43,3 +43,8 @@ def decode(text: bytes, target: Target) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ApiUnavailable(f"the API server's answer to {target} is not an object", status=200)
     return content
+
+
+def looks_like_an_object(text: bytes) -> bool:
+    """Enough for who does not want to know more: a proxy's page begins and ends otherwise."""
+    return text[:1] == b"{" and text.rstrip()[-1:] == b"}"

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from multinet.deadline import Deadline
 from multinet.kube.access import Access
-from multinet.kube.answers import decode, no_answer, refusal, retry_after
+from multinet.kube.answers import decode, looks_like_an_object, no_answer, refusal, retry_after
 from multinet.kube.backoff import Backoff, pause
 from multinet.kube.connections import Connections
 from multinet.kube.errors import TOO_MANY, ApiError, ApiUnavailable
@@ -81,16 +81,32 @@ class Api:
         deadline: Deadline,
         content_type: str = MERGE_PATCH,
         accept: str = JSON,
+        unread: bool = False,
     ) -> dict[str, Any]:
+        """``unread``: nobody wants to know what it is like now; {} is returned."""
         return self._ask(
-            "PATCH", path, deadline=deadline, body=body, content_type=content_type, accept=accept
+            "PATCH",
+            path,
+            deadline=deadline,
+            body=body,
+            content_type=content_type,
+            accept=accept,
+            unread=unread,
         )
 
     def post(
-        self, path: str, body: Mapping[str, Any], *, deadline: Deadline, named: bool = False
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        deadline: Deadline,
+        named: bool = False,
+        unread: bool = False,
     ) -> dict[str, Any]:
-        """``named``: the object's name is ours, so that a second one is refused (ApiConflict) and not made."""
-        return self._ask("POST", path, deadline=deadline, body=body, again=named)
+        """``named``: the object's name is ours, so that a second one is refused (ApiConflict) and not made.
+        ``unread``: as ``patch`` has it.
+        """
+        return self._ask("POST", path, deadline=deadline, body=body, again=named, unread=unread)
 
     def delete(self, path: str, *, deadline: Deadline) -> dict[str, Any]:
         return self._ask("DELETE", path, deadline=deadline)
@@ -137,8 +153,11 @@ class Api:
         """Give up the kept connections."""
         self._connections.close()
 
-    def _ask(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        return decode(self._read(method, path, **how), Target.of(method, path))
+    def _ask(self, method: str, path: str, *, unread: bool = False, **how: Any) -> dict[str, Any]:
+        text = self._read(method, path, **how)
+        if unread and looks_like_an_object(text):
+            return {}
+        return decode(text, Target.of(method, path))
 
     def _read(
         self,

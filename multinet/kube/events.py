@@ -17,7 +17,7 @@ client-go's correlator does.
 from __future__ import annotations
 
 import queue
-import uuid
+import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -160,7 +160,7 @@ class Events:
     def _create(self, entry: Entry) -> None:
         latest = entry.latest
         about = latest.about
-        name = f"{about.name[:LONGEST_NAME]}.{uuid.uuid4().hex[:16]}"
+        name = f"{about.name[:LONGEST_NAME]}.{secrets.token_hex(8)}"
         involved = {"apiVersion": "v1", "kind": about.kind, "name": about.name, "uid": about.uid}
         if about.kind == "Pod":
             involved["namespace"] = about.namespace
@@ -178,14 +178,16 @@ class Events:
             **_changing(entry),
         }
         with suppress(ApiConflict):  # a try that was not answered has made it
-            self._api.post(paths.events(about.namespace), body, deadline=self._writing, named=True)
+            self._api.post(
+                paths.events(about.namespace), body, deadline=self._writing, named=True, unread=True
+            )
         entry.name = name
 
     def _count_up(self, entry: Entry) -> bool:
         """False when the event is no longer there."""
         path = paths.event(entry.latest.about.namespace, entry.name)
         try:
-            self._api.patch(path, _changing(entry), deadline=self._writing)
+            self._api.patch(path, _changing(entry), deadline=self._writing, unread=True)
         except ApiNotFound:
             return False
         return True
@@ -219,4 +221,5 @@ def _bounded(message: str, end: str) -> str:
 
 
 def _time(when: datetime) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Of a time in UTC. (``strftime`` takes four times as long.)"""
+    return f"{when.isoformat()[:19]}Z"

@@ -40,6 +40,7 @@ def publish(api: Api, pod: Pod, entries: Sequence[NetworkStatus], deadline: Dead
                 {"metadata": metadata},
                 deadline=deadline,
                 accept=METADATA_ONLY,
+                unread=True,
             )
         except ApiNotFound as error:
             raise TryAgain(

@@ -67,6 +67,7 @@ class Occurrence:
 class Entry:
     """An event as it should be at the API server, and whether it is."""
 
+    key: tuple[str, ...]
     latest: Occurrence
     first: datetime
     began: float
@@ -99,7 +100,7 @@ class Said:
         entry = self._entries.get(key)
         if entry is None or now - entry.began >= REMEMBERED_SECONDS:
             self._entries.pop(key, None)
-            entry = Entry(latest=occurrence, first=occurrence.when, began=now, waits_since=now)
+            entry = Entry(key=key, latest=occurrence, first=occurrence.when, began=now, waits_since=now)
             self._entries[key] = entry
         else:
             entry.latest = occurrence
@@ -135,4 +136,4 @@ class Said:
     def written(self, entry: Entry) -> None:
         """It is as it should be, or could not be made so: let it rest."""
         entry.not_before = self._clock() + self._quiet_seconds
-        self._unwritten.pop(entry.latest.key, None)
+        self._unwritten.pop(entry.key, None)

@@ -56,6 +56,21 @@ def test_who_asks_and_for_what_is_in_the_headers(serve: Serve):
     assert second["Content-Type"] == "application/merge-patch+json"
 
 
+def test_an_answer_that_nobody_wants_to_know_is_not_read(serve: Serve):
+    script, api = serve(Answer(body='{"not": JSON}\n'))
+    assert api.patch(PODS, {}, deadline=Deadline(5), unread=True) == {}
+    assert api.post(PODS, {}, deadline=Deadline(5), unread=True) == {}
+    assert script.connections == 1
+
+
+@pytest.mark.parametrize("body", ["<html>{}</html>", "", "[]", '{"cut": '])
+def test_it_must_look_like_one_all_the_same(body: str, serve: Serve):
+    """Else a proxy's page with status 200 would be taken for a status that was written."""
+    _, api = serve(Answer(body=body))
+    with pytest.raises(ApiUnavailable, match=r"^the API server's answer to patch pods is not "):
+        api.patch(PODS, {}, deadline=Deadline(5), unread=True)
+
+
 def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(serve: Serve):
     script, api = serve(BUSY, Answer(body='{"a": 1}'))
     began = time.monotonic()
