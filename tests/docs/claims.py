@@ -25,7 +25,7 @@ PROGRAMS: Final = frozenset(
             "python",
             "python3",
         ),
-        *("(cd", ".venv/bin/pre-commit", "/opt/multinet/bin/pip", "/opt/multinet/bin/python"),
+        *("(cd", "pip", ".venv/bin/pre-commit", "/opt/multinet/bin/pip", "/opt/multinet/bin/python"),
         *(
             "/opt/multinet/bin/multinet",
             "e2e/kernels/qemu/run",
@@ -88,6 +88,9 @@ REQUESTS: Final = "tests/cli/test_events_and_trace.py::"
 RECORD: Final = (
     "tests/cli/test_record_and_replay.py::"
     "test_what_failed_fails_alike_without_its_cluster_and_secrets_are_not_told"
+)
+DELEGATE: Final = (
+    "tests/docs/test_delegates.py::test_the_delegate_that_is_written_there_is_installed_and_served"
 )
 ITSELF: Final = "it is what runs this"
 FETCHES: Final = "it fetches packages, which tests don't"
@@ -168,6 +171,7 @@ CLAIMS: Final[Sequence[Claim]] = (
         lines=".venv/bin/pre-commit install",
         why="it changes the checkout's hooks",
     ),
+    Claim(document="delegates/README.md", lines="pip install .|python -m multinet.delegate ", by=DELEGATE),
     Claim(
         document="delegates/ipam/dhcp/README.md",
         lines="python -m delegates.ipam.dhcp daemon",
