@@ -28,7 +28,7 @@ class Unreasonable(yaml.MarkedYAMLError):
 def load(content: bytes | str) -> Any:
     """The one document; None for an empty text. Raises what PyYAML raises: YAMLError, ValueError, RecursionError."""
     _look(content)
-    return yaml.load(content, Loader=_LOADER)
+    return yaml.load(content, Loader=_LOADER)  # noqa: S506 - it is the safe one, in C where there is that
 
 
 def load_all(content: bytes | str) -> Iterator[tuple[yaml.Node, Any]]:
