@@ -12,5 +12,5 @@ SYSCTL = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 def enable(ns: Namespace, families: Iterable[int]) -> None:
     """Switch it on where it is off; what is on is not written again (writing resets IPv4's other settings)."""
     for family in sorted(set(families)):
-        if ns.read_sysctl(SYSCTL[family]) != "1":
+        if ns.look_at_sysctl(SYSCTL[family]) != "1":
             ns.write_sysctl(SYSCTL[family], "1")

@@ -82,7 +82,7 @@ def at_home() -> Iterator[None]:
 class Namespace:
     """A network namespace, by an open file of it. Who opens one closes it; one thread uses it at a time."""
 
-    __slots__ = ("_identity", "_rtnl", "fd", "path")
+    __slots__ = ("_identity", "_parameters", "_rtnl", "fd", "path")
 
     def __init__(self, fd: int, path: str = "") -> None:
         """Take over ``fd``, a file of a network namespace."""
@@ -90,6 +90,8 @@ class Namespace:
         self.path = path
         self._rtnl: Rtnl | None = None
         self._identity: tuple[int, int] | None = None
+        self._parameters: dict[str, int] = {}
+        """Open files of those that are asked for again and again."""
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -128,6 +130,8 @@ class Namespace:
     def close(self) -> None:
         if self._rtnl is not None:
             self._rtnl.close()
+        while self._parameters:
+            os.close(self._parameters.popitem()[1])
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -185,11 +189,20 @@ class Namespace:
 
     def read_sysctl(self, name: str) -> str:
         """The value of ``net/ipv4/ip_forward``; dots may stand for the slashes."""
+        return sysctl.read(self._open_sysctl(name), name)
+
+    def look_at_sysctl(self, name: str) -> str:
+        """The same, of one that every request looks at: its file stays open as long as the namespace does."""
+        file = self._parameters.get(name)
+        if file is None:
+            file = self._parameters[name] = self._open_sysctl(name)
+        return sysctl.look(file, name)
+
+    def _open_sysctl(self, name: str) -> int:
         try:
-            file = self.visit(sysctl.open_to_read(name))
+            return self.visit(sysctl.open_to_read(name))
         except OSError as error:
             raise translate(error.errno or 0, f"read sysctl {name}") from error
-        return sysctl.read(file, name)
 
     def write_sysctl(self, name: str, value: str) -> None:
         self.set_sysctls((Setting(name=name, value=value),))

@@ -89,11 +89,17 @@ def _opened(setting: Setting) -> Opened:
 def read(file: int, name: str) -> str:
     """The value in an opened file, without its last newline; closes it."""
     try:
-        return os.read(file, 4096).decode().rstrip("\n")
-    except OSError as error:
-        raise translate(error.errno or 0, f"read sysctl {name}") from error
+        return look(file, name)
     finally:
         os.close(file)
+
+
+def look(file: int, name: str) -> str:
+    """The value as it is now in a file that stays open."""
+    try:
+        return os.pread(file, 4096, 0).decode().rstrip("\n")
+    except OSError as error:
+        raise translate(error.errno or 0, f"read sysctl {name}") from error
 
 
 def write_all(settings: Sequence[Setting], opened: Sequence[Opened]) -> None:

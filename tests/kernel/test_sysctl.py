@@ -48,6 +48,18 @@ def test_what_is_written_is_there_and_nowhere_else(pod: Netns, host: Netns, pod_
 
 
 @pytest.mark.kernel
+def test_what_is_looked_at_again_is_as_it_is_now(pod: Netns, fd_count: Callable[[], int]) -> None:
+    before = fd_count()
+    with Namespace.open(pod.path) as opened:
+        assert opened.look_at_sysctl("net/ipv4/ip_forward") == "0"
+        held = fd_count()
+        pod.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        assert opened.look_at_sysctl("net/ipv4/ip_forward") == "1"
+        assert fd_count() == held
+    assert fd_count() == before
+
+
+@pytest.mark.kernel
 def test_reading_what_is_not_there_is_not_found(pod_ns: Namespace) -> None:
     with pytest.raises(NotFound) as failure:
         pod_ns.read_sysctl("net/ipv4/conf/eth9/arp_notify")
