@@ -25,7 +25,7 @@ from multinet.daemon.history_door import HistoryDoor
 from multinet.daemon.keeper import Keeper
 from multinet.daemon.lanes import Drop
 from multinet.daemon.metrics import Dropped, Metrics
-from multinet.daemon.primary import Primary
+from multinet.daemon.primary import AGENT_HINT, Primary
 from multinet.daemon.probes import Door, Probes
 from multinet.daemon.recording.recordings import Mode, Recordings
 from multinet.daemon.server import Limits, Server
@@ -73,7 +73,7 @@ class Agent:
         self._history = History(settings.agent.history)
         self._history_door: HistoryDoor | None = None
         self._recordings = Recordings(Mode(settings.agent.record if settings.agent.history else Mode.NONE))
-        self._primary = Primary(settings, on_problem=partial(self._problem, PRIMARY_NETWORK))
+        self._primary = Primary(settings, on_problem=self._primary_problem)
         self._api = open_api(settings, self._metrics.api_request)
         self._events: Events | None = None
         self._startup: Startup | None = None
@@ -202,6 +202,10 @@ class Agent:
     def _problem(self, reason: str, problem: str) -> None:
         if self._events is not None:
             self._events.problem(reason, problem)
+
+    def _primary_problem(self, problem: str) -> None:
+        """With what to do next, where no pod can be given its first network."""
+        self._problem(PRIMARY_NETWORK, f"{problem} ({AGENT_HINT})" if self._primary.missing else problem)
 
     def _dropped(self, why: Drop) -> None:
         if why is not Drop.STOPPING:

@@ -106,7 +106,7 @@ def test_04_an_empty_configuration_of_the_cluster_network_is_named_and_nothing_i
     ]
     assert not node.conflist.exists()
     told = until(lambda: node_events(control_plane, str(node.conf_dir)), seconds=10)
-    assert [ear.plain(text) for text in told] == [f"Warning PrimaryNetwork: {says}"]
+    assert [ear.plain(text) for text in told] == [f"Warning PrimaryNetwork: {says} ({mend})"]
 
     file.write_text(whole)
     node.wait_ready()
