@@ -44,3 +44,13 @@ def test_every_mark_of_a_test_is_in_the_table() -> None:
     section = CONTRIBUTING.split("\n## Tests\n", 1)[1].split("\n- ", 1)[0]
 
     assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == sorted(marks)
+
+
+def test_make_help_tells_every_command_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z][a-z0-9-]*):.*?## (.+)$", makefile, re.MULTILINE)
+    done = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True)
+
+    assert len(targets) > 20
+    told = dict(re.findall(r"^make (\S+) +(.+)$", done.stdout, re.MULTILINE))
+    assert told == dict(targets)
