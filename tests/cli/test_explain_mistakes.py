@@ -251,3 +251,14 @@ def test_whatever_a_manifest_holds_is_answered(tmp_path: Path):
             "    The subnet in CIDR notation, at most /30 or /126",
         ],
     )
+
+
+def test_what_the_settings_do_not_allow_stands_against_the_pod(tmp_path: Path):
+    config = tmp_path / "config.yaml"
+    config.write_text(f"folder: {tmp_path}\nallowedDelegatesByNamespace: {{shop: [macvlan]}}\n")
+    bridge = nad({"cniVersion": "1.0.0", "type": "bridge"})
+    assert refused(bridge, pod("net-a"), options=("--config", config))[-2:] == [
+        "error: shop/net-a[bridge].type: 'bridge' is none of the plugins that definitions of the namespace 'shop' "
+        "may run",
+        "    the setting 'allowedDelegatesByNamespace' of the node allows: macvlan",
+    ]

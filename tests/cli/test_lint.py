@@ -258,3 +258,35 @@ def test_every_rule_is_one_that_is_known_and_none_is_without_use():
         if file.name != "rules.py":
             used |= {word for word in re.findall(r'"([a-z-]+)"', file.read_text()) if word in RULES}
     assert used == set(RULES)
+
+
+def test_what_the_settings_do_not_allow_is_told_where_it_stands(folder: Path, tmp_path: Path):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"folder: {folder}\nallowedDelegates: [bridge, host-local]\nallowedSysctls: ['net.ipv4.*']\n"
+    )
+    file = definition(
+        folder,
+        "net-a",
+        '{"cniVersion": "1.1.0", "plugins": [\n'
+        '  {"type": "bridge", "ipam": {"type": "host-local", "dataDir": "/etc/cron.d", "subnet": "10.1.0.0/24"}},\n'
+        '  {"type": "tuning",\n'
+        '   "sysctl": {"net.core.somaxconn": "1"}}\n'
+        "]}",
+    )
+    places = "/var/lib/cni, /run/cni, /var/run/cni, /run/flannel, /var/run/flannel, /etc/resolv.conf, "
+    places += "/run/systemd/resolve, /var/run/k8s.cni.cncf.io/devinfo"
+    assert [
+        line.replace(f"{folder}/", "") for line in lint(file, "--config", config).stdout.splitlines()
+    ] == [
+        "net-a.yaml:7: error: shop/net-a: '/etc/cron.d' is none of the places that a definition may name "
+        "[not-allowed]",
+        f"    the setting 'allowedPaths' of the node allows: {places}",
+        "net-a.yaml:8: error: shop/net-a: 'tuning' is none of the plugins that definitions of the namespace 'shop' "
+        "may run [not-allowed]",
+        "    the setting 'allowedDelegates' of the node allows: bridge, host-local",
+        "net-a.yaml:9: error: shop/net-a: 'net.core.somaxconn' is none of the kernel parameters that pods and "
+        "definitions may set [not-allowed]",
+        "    the setting 'allowedSysctls' of the node allows: net.ipv4.*",
+        "3 errors",
+    ]
