@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import sysconfig
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.a_recording import recording
 from tests.cli.conftest import ROOT
 
 pytestmark = pytest.mark.kernel
@@ -37,7 +39,9 @@ def sandbox() -> Iterator[str]:
                 f"#!/bin/sh\nexport PYTHONHOME={python} PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1\n"
                 f'exec {program} -c "from multinet.cli import main; main()" sandbox "$@"\n'
             )
-            (folder / "sandbox").chmod(0o755)
+            (folder / "multinet").write_text((folder / "sandbox").read_text().replace("sandbox ", ""))
+            for command in ("sandbox", "multinet"):
+                (folder / command).chmod(0o755)
             yield str(folder / "sandbox")
         finally:
             subprocess.run(["umount", python], check=True)
@@ -85,6 +89,15 @@ def test_root_has_one_too_and_it_leaves_the_machine_alone(sandbox: str) -> None:
     done = run(sandbox, "shell", "--", "sh", "-c", f"{sandbox} up {ROOT}/crds/examples/layer-2.yaml; ls /run")
     assert (done.stdout, done.stderr) == ("default/two-ports is up, 10.244.0.2/16\nmultinet\nnetns\n", "")
     assert run(sandbox, "ls", "--state", "/run/multinet/sandbox").stdout == "no pods\n"
+
+
+def test_an_ordinary_user_replays_what_an_agent_recorded(sandbox: str) -> None:
+    folder = Path(sandbox).parent
+    (folder / "request.json").write_text(json.dumps(recording()))
+    done = run(*ordinary(str(folder / "multinet"), "replay", str(folder / "request.json")))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[4] == "result    the same answer"
 
 
 def test_outside_of_it_an_ordinary_user_is_told_of_it(sandbox: str) -> None:

@@ -111,12 +111,14 @@ def page(one: Happened) -> list[Table | str]:
 
 
 def parts_table(one: Happened) -> Table:
-    """Times in milliseconds since the verb began. A call stands below the part that it lies in."""
+    """Times in milliseconds since the verb began. A call stands below the part that it lies in; phases follow on each
+    other.
+    """
     table = Table("PART", "AT", "TOOK", "")
     around: list[Phase | Call] = []
-    parts: list[Phase | Call] = [*one.phases, *one.calls]
-    for part in sorted(parts, key=lambda part: (part.began, -part.ms)):
-        while around and part.began >= around[-1].began + around[-1].ms:
+    parts: list[Phase | Call] = [*one.phases, *sorted(one.calls, key=lambda call: (call.began, -call.ms))]
+    for part in sorted(parts, key=lambda part: part.began):
+        while around and (part in one.phases or part.began >= around[-1].began + around[-1].ms):
             around.pop()
         words = INDENT * len(around) + _words(part, one.verb)
         failed = getattr(part, "failed", False)

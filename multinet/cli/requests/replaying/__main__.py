@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from threading import Semaphore
 from typing import Any, Final
 
 from multinet import log, timing
@@ -20,9 +21,10 @@ from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile
 from multinet.config import Settings
 from multinet.daemon.history import History
+from multinet.daemon.turn import Turn
 from multinet.deadline import Deadline
 from multinet.delegate.host_links import HostLinks
-from multinet.delegate.registry import Registry
+from multinet.delegate.registry import Registry, residents
 from multinet.delegate.scene import open_scene
 from multinet.errors import MultinetError
 from multinet.state import record
@@ -72,6 +74,7 @@ def replay(recording: dict[str, Any]) -> dict[str, Any]:
     host_links = HostLinks(settings.host_links_dir, types=settings.host_links, warn=log.warn)
 
     def node_for(request: Request) -> Node:
+        deadline = Deadline(settings.agent.request_seconds)
         registry = Registry(
             path=request.path,
             environ=env,
@@ -87,16 +90,23 @@ def replay(recording: dict[str, Any]) -> dict[str, Any]:
             find_delegate=registry.find,
             open_scene=partial(open_scene, host_links=host_links),
             boot_id=boot_id,
-            deadline=Deadline(settings.agent.request_seconds),
+            deadline=deadline,
+            kernel=lambda: Turn(Semaphore(), deadline),
         )
 
     history = History(1)
     log.listen(history.note)
     timing.listen(lambda *_: None)
+    beside = residents()
+    for type_, resident in beside.items():
+        resident.start(settings.state_dir / type_)
     try:
         status, said = 0, _answer(env, text_of(recording["stdin"]), node_for, recording["request"])
     except Exception as error:
         status, said = 1, answer.failure(error, request_id=recording["request"])
+    finally:
+        for resident in beside.values():
+            resident.stop()
     outcome = {
         "recorded": recording["answer"],
         "replayed": {"status": status, "stdout": json.loads(said) if said.strip() else ""},

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from multinet.cli.sandbox import linux, netns, world
 from multinet.cli.sandbox.node import set_loopback_up
-from multinet.errors import MultinetError
+from multinet.errors import KernelError, MultinetError
 from multinet.kernel import addresses, links, routes, stacked
 from multinet.kernel.namespace import Namespace
 
@@ -47,7 +47,8 @@ def hide(folders: Iterable[Path]) -> None:
     for number, folder in enumerate(dict.fromkeys(map(_real, folders))):
         if folder.is_relative_to(world.RUN) or folder == Path("/"):
             continue
-        missing = next((one for one in reversed(folder.parents) if not one.exists()), folder)
+        above = (one for one in reversed(folder.parents) if not os.access(one, os.X_OK))
+        missing = next(above, folder)  # or closed to this user
         source, spare = BASE / f"folder-{number}", BASE / f"spare-{number}"
         source.mkdir()
         spare.mkdir()
@@ -127,17 +128,19 @@ def _rank(one: Mapping[str, Any]) -> tuple[int, str]:
 
 def _make(place: Namespace, one: Mapping[str, Any]) -> None:
     name, kind = one["name"], one["kind"]
-    parent = links.find(place.rtnl, one["parent"]) if kind == VLAN and one["parent"] else None
     if kind == BRIDGE:
         place.rtnl.request(links.make_bridge(name))
-    elif parent is not None and "id" in one["info"]:
-        number = one["info"]["id"]
-        place.rtnl.request(stacked.make_vlan(name, parent.index, target_ns_fd=place.fd, vlan_id=number))
-    else:
-        with Namespace.open(str(netns.path(AWAY))) as away:
-            far = f"far{next(_cables)}"
-            links.create_veth(place.rtnl, name, far, peer_ns_fd=away.fd)
-            away.rtnl.request(links.set_up(links.get(away.rtnl, far)))
+        return
+    parent = links.find(place.rtnl, one["parent"]) if kind == VLAN and one["parent"] else None
+    if parent is not None:
+        with suppress(KernelError):  # this kernel has none
+            number = one["info"]["id"]
+            place.rtnl.request(stacked.make_vlan(name, parent.index, target_ns_fd=place.fd, vlan_id=number))
+            return
+    with Namespace.open(str(netns.path(AWAY))) as away:
+        far = f"far{next(_cables)}"
+        links.create_veth(place.rtnl, name, far, peer_ns_fd=away.fd)
+        away.rtnl.request(links.set_up(links.get(away.rtnl, far)))
 
 
 def stand_in(pod: Path, result: Any) -> None:
