@@ -26,7 +26,7 @@ from multinet.daemon.caller import Caller
 from multinet.daemon.connection import Connection, take_in
 from multinet.daemon.frame import Call, Kind
 from multinet.daemon.lanes import Drop, Job, Lanes
-from multinet.daemon.listening import BACKLOG, listen
+from multinet.daemon.listening import listen
 from multinet.deadline import Deadline
 from multinet.errors import MultinetError, TryAgain
 from multinet.kernel.namespace import at_home
@@ -198,27 +198,29 @@ class Server:
                 self._forget(connection)
 
     def _accept(self) -> None:
+        """One: the next is told of by epoll. Who looked for it here would find none, most of the time, and take the
+        interpreter from the worker that has just begun.
+        """
         assert self._listener is not None
-        for _ in range(BACKLOG):
-            try:
-                accepted, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:  # no file descriptor left, or it hung up already
-                log.warn("could not accept a call", error=error.strerror)
-                self._epoll.modify(self._listener, 0)  # until the next tick: else nothing else is done
-                return
-            pid, uid, _ = CREDENTIALS.unpack(
-                accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-            )
-            most = self.limits.queue + self.limits.workers + CONNECTIONS_BESIDE_THE_QUEUE
-            if uid not in self._trusted or len(self._connections) >= most:
-                log.warn("refused a caller", pid=pid, uid=uid, connections=len(self._connections))
-                accepted.close()
-                continue
-            accepted.setblocking(False)
-            connection = self._connections[accepted.fileno()] = Connection(socket=accepted, pid=pid)
-            self._hear(connection)  # who calls speaks at once: there is no need to wait for that
+        try:
+            accepted, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:  # no file descriptor left, or it hung up already
+            log.warn("could not accept a call", error=error.strerror)
+            self._epoll.modify(self._listener, 0)  # until the next tick: else nothing else is done
+            return
+        pid, uid, _ = CREDENTIALS.unpack(
+            accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+        )
+        most = self.limits.queue + self.limits.workers + CONNECTIONS_BESIDE_THE_QUEUE
+        if uid not in self._trusted or len(self._connections) >= most:
+            log.warn("refused a caller", pid=pid, uid=uid, connections=len(self._connections))
+            accepted.close()
+            return
+        accepted.setblocking(False)
+        connection = self._connections[accepted.fileno()] = Connection(socket=accepted, pid=pid)
+        self._hear(connection)  # who calls speaks at once: there is no need to wait for that
 
     def _hear(self, connection: Connection) -> None:
         try:
