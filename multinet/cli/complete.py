@@ -13,9 +13,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from multinet.cli.sources import Choice
     from multinet.config import Settings
 
@@ -72,6 +73,8 @@ def definitions_or_files(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Where it is the name of no definition, the shell itself completes files."""
+    from click.shell_completion import CompletionItem
+
     found = map(CompletionItem, definitions(ctx, parameter, incomplete))
     return [CompletionItem(incomplete, type="file"), *found]
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from multinet import __version__
 from multinet.cli import main
+from tests.cli.settings_of_a_node import NodeFiles
 
 HEAVY = {"pyroute2", "kubernetes", "jsonschema", "rich", "yaml", "structlog", "multinet.kernel"}
 
@@ -42,6 +43,25 @@ def test_help_imports_nothing_that_takes_long(command: tuple[str, ...]) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Usage: ")
     assert not HEAVY & set(done.stderr.split())
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("command", [["ls"], ["ls", "networks"], ["show", "shop/web-0"]])
+def test_who_looks_at_a_node_loads_nothing_that_only_agents_and_clusters_need(
+    command: list[str], tmp_path: Path
+) -> None:
+    node = NodeFiles(folder=tmp_path)
+    node.write()
+    node.record("shop/web-0", "container-1", "/run/netns/gone")
+    script = (
+        "import sys; from multinet.cli import main\n"
+        f"try: main({[*command, '--config', str(node.config)]!r})\n"
+        "except SystemExit: pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "pods" in done.stdout
+    assert not {"structlog", "rich", "kubernetes", "asyncio", "ssl"} & set(done.stderr.split())
 
 
 def test_the_version_is_told() -> None:
