@@ -34,6 +34,7 @@ def test_every_delegate_is_in_the_table_with_its_room() -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_the_delegate_that_is_written_there_is_installed_and_served(tmp_path: Path, pod: Netns) -> None:
     package, site = tmp_path / "package", tmp_path / "site"
     (package / "queue_length").mkdir(parents=True)

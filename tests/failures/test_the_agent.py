@@ -87,7 +87,7 @@ def test_02_a_storm_of_pods_waits_in_a_queue_with_an_end(
     make_node: MakeNode, sandbox: MakeSandbox, control_plane: ControlPlane, kube_namespace: str, gate: Gate
 ) -> None:
     """The memory for all of it is fixed: so many in work, so many that wait, and whoever is refused comes again."""
-    node = make_node(bin_dir=gate.folder, agent={"workers": 2, "queue": 1, "queueSeconds": 1}).start()
+    node = make_node(bin_dir=gate.folder, agent={"workers": 2, "queue": 1, "queueSeconds": 5}).start()
     ear = ear_of(node, control_plane, kube_namespace)
     one, patient, refused = sandbox("held"), sandbox(), sandbox()
     held = node.begin("ADD", one)
@@ -105,7 +105,7 @@ def test_02_a_storm_of_pods_waits_in_a_queue_with_an_end(
     }
     assert ear.runtime(node.end(waiting)) == {
         "code": 11,
-        "msg": "the multinet agent has too much to do: it has waited for 1 seconds",
+        "msg": "the multinet agent has too much to do: it has waited for 5 seconds",
         "details": again,
     }
     gate.open()
@@ -222,7 +222,7 @@ def test_08_an_uninstall_leaves_the_node_as_it_was_before(
 def test_17_a_network_that_hangs_fails_alone_and_is_named(
     make_node: MakeNode, sandbox: MakeSandbox, control_plane: ControlPlane, kube_namespace: str, gate: Gate
 ) -> None:
-    node = make_node(bin_dir=gate.folder, agent={"requestSeconds": 3}).start()
+    node = make_node(bin_dir=gate.folder, agent={"requestSeconds": 8}).start()
     ear = ear_of(node, control_plane, kube_namespace)
     slow, quick = sandbox("held"), sandbox()
     hangs = node.begin("ADD", slow)
@@ -230,7 +230,7 @@ def test_17_a_network_that_hangs_fails_alone_and_is_named(
 
     node.call("ADD", quick).ok()
     assert hangs.poll() is None
-    says = "shop/held[gate]: gate ADD did not end within 3 seconds and was stopped"
+    says = "shop/held[gate]: gate ADD did not end within 8 seconds and was stopped"
     mend = "look at what BIN/gate waits for"
     assert ear.runtime(node.end(hangs)) == {"code": 11, "msg": says, "details": f"{mend}\nrequest ID"}
     assert ear.events(slow) == [f"Warning FailedNetworks: {says} ({mend}) [ID]"]
