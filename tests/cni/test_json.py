@@ -24,6 +24,7 @@ def refusal(text: str | bytes) -> str:
         ('{"a": 1, "a": 2}', {"a": 2}),
         (" \n[]\t", []),
         ('"\\ud83d\\ude00 \U0001f600"', "\U0001f600 \U0001f600"),
+        ('"\\\\u0000"', "\\u0000"),
         (str(2**70), 2**70),
         ("[" * 64 + "]" * 64, None),
     ],
@@ -74,13 +75,15 @@ def test_of_a_kernel_parameter_that_is_there_twice_both_values_are_kept(text: st
         ('{"a": "\\ud800"}', "a string holds half of a surrogate pair, which is no character"),
         ('{"\\uDFFF": 1}', "a string holds half of a surrogate pair, which is no character"),
         ('"\ud800"', "a string holds half of a surrogate pair, which is no character"),
+        ('{"a": ["b\\u0000"]}', "a string holds the character NUL (it ends every name and path for the kernel: leave it out)"),
+        ('{"\\\\\\u0000": 1}', "a string holds the character NUL (it ends every name and path for the kernel: leave it out)"),
         (b'"\xff"', "byte 2 is not UTF-8 (JSON is UTF-8 text)"),
         ("[" * 65 + "]" * 65, "more than 64 lists and objects inside each other"),
         ('{"a":' * 65 + "1" + "}" * 65, "more than 64 lists and objects inside each other"),
         ("[" * 200_000, "more than 64 lists and objects inside each other"),
         ('{"a":' * 200_000, "more than 64 lists and objects inside each other"),
     ],
-    ids=range(22),
+    ids=range(24),
 )  # fmt: skip
 def test_what_is_no_json_is_refused_with_the_place(text: str | bytes, message: str) -> None:
     assert refusal(text) == message

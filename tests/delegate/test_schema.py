@@ -122,6 +122,14 @@ def test_no_more_is_remembered_than_is_meant_to_be(schema: Schema, monkeypatch: 
     assert schema.read({"mtu": 0}) is not kept[0]
 
 
+def test_what_is_long_is_read_each_time_and_not_remembered(schema: Schema):
+    long = {"x": "y" * 8192}
+    assert schema.read(long) == long
+    assert len(schema._read) == 0
+    schema.read({"x": "y"})
+    assert len(schema._read) == 1
+
+
 def test_a_configuration_without_a_bottom_is_refused(schema: Schema):
     endless: dict[str, Any] = {}
     endless["x"] = endless
