@@ -16,6 +16,9 @@ def refusal(text: str | bytes) -> str:
     return str(caught.value)
 
 
+NUL = "a string holds the character NUL (it ends every name and path for the kernel: leave it out)"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -75,8 +78,8 @@ def test_of_a_kernel_parameter_that_is_there_twice_both_values_are_kept(text: st
         ('{"a": "\\ud800"}', "a string holds half of a surrogate pair, which is no character"),
         ('{"\\uDFFF": 1}', "a string holds half of a surrogate pair, which is no character"),
         ('"\ud800"', "a string holds half of a surrogate pair, which is no character"),
-        ('{"a": ["b\\u0000"]}', "a string holds the character NUL (it ends every name and path for the kernel: leave it out)"),
-        ('{"\\\\\\u0000": 1}', "a string holds the character NUL (it ends every name and path for the kernel: leave it out)"),
+        ('{"a": ["b\\u0000"]}', NUL),
+        ('{"\\\\\\u0000": 1}', NUL),
         (b'"\xff"', "byte 2 is not UTF-8 (JSON is UTF-8 text)"),
         ("[" * 65 + "]" * 65, "more than 64 lists and objects inside each other"),
         ('{"a":' * 65 + "1" + "}" * 65, "more than 64 lists and objects inside each other"),
