@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from multinet.errors import DecodingFailure
 from multinet.kube.errors import ApiError, ApiUnavailable, of_status
 from multinet.kube.http import Reply, Unanswered
 from multinet.kube.paths import Target
@@ -20,7 +22,7 @@ def retry_after(reply: Reply) -> float:
 def refusal(target: Target, reply: Reply) -> ApiError:
     """The error that an answer other than 2xx is."""
     status: Any = None
-    with suppress(ValueError, Unanswered):  # a proxy's words, or none
+    with suppress(ValueError, RecursionError, Unanswered):  # a proxy's words, or none
         status = json.loads(reply.read())
     if not isinstance(status, dict) or status.get("kind") != "Status":
         status = {"message": reply.reason}
@@ -32,11 +34,25 @@ def no_answer(target: Target, server: str, error: Unanswered) -> ApiUnavailable:
     return ApiUnavailable(f"the API server {server} did not answer to {target}: {error}")
 
 
+@contextmanager
+def of_a_known_form(what: str) -> Iterator[None]:
+    """For what takes an answer to pieces: one that lacks a part, or has another in its place, is no answer either.
+    And a KeyError would mean something else to who asks for a device.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise DecodingFailure(
+            f"the API server tells of {what} in a form that is not known",
+            details=f"{type(error).__name__}: {error}",
+        ) from error
+
+
 def decode(text: bytes, target: Target) -> dict[str, Any]:
     """A proxy's page with status 200 is no answer either: ApiUnavailable."""
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiUnavailable(
             f"the API server's answer to {target} is not JSON: {error}", status=200
         ) from error

@@ -35,7 +35,9 @@ class Checkpoint:
         try:
             for entry in self._data().get("PodDeviceEntries") or ():
                 if entry["PodUID"] == pod.uid:
-                    by_resource.setdefault(entry["ResourceName"], set()).update(_ids(entry["DeviceIDs"]))
+                    by_resource.setdefault(_text(entry["ResourceName"]), set()).update(
+                        _ids(entry["DeviceIDs"])
+                    )
             return {resource: sorted(ids) for resource, ids in by_resource.items()}
         except (LookupError, TypeError, AttributeError) as error:
             raise self._unknown_form(error) from error
@@ -44,7 +46,7 @@ class Checkpoint:
         """Every resource that has devices on this node, whoever they are given to."""
         try:
             return frozenset(
-                name for name, ids in (self._data().get("RegisteredDevices") or {}).items() if ids
+                _text(name) for name, ids in (self._data().get("RegisteredDevices") or {}).items() if ids
             )
         except (TypeError, AttributeError) as error:
             raise self._unknown_form(error) from error
@@ -64,6 +66,12 @@ class Checkpoint:
             hint="give the agent the kubelet's pod-resources socket instead",
             details=f"{type(error).__name__}: {error}",
         )
+
+
+def _text(told: Any) -> str:
+    if not isinstance(told, str):
+        raise TypeError(f"expected a resource's name, got {told!r:.40}")
+    return told
 
 
 def _ids(told: Any) -> list[str]:

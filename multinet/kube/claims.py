@@ -17,6 +17,7 @@ from typing import Any, Final
 from multinet.deadline import Deadline
 from multinet.errors import InvalidConfig, TryAgain
 from multinet.kube import paths
+from multinet.kube.answers import of_a_known_form
 from multinet.kube.client import Api
 from multinet.kube.errors import ApiNotFound
 from multinet.kube.slices import Attributes, Device, Slices
@@ -73,6 +74,10 @@ class Claims:
         Raises TryAgain for what is still being allocated, and ApiError.
         """
         deadline = Deadline(deadline.limit(SECONDS))
+        with of_a_known_form(f"the devices of the pod {pod}"):
+            return self._of_pod(pod, deadline)
+
+    def _of_pod(self, pod: Pod, deadline: Deadline) -> Claimed:
         manifest = self._manifest(pod, deadline)
         metadata = manifest["metadata"]
         claimed = Claimed(requested=requested_by(manifest["spec"]))
@@ -91,6 +96,8 @@ class Claims:
         attributes = self._slices.attributes({one.device for one in given}, deadline)
         for one in given:
             sort_in(one, attributes.get(one.device), claimed)
+        if not all(isinstance(one, str) for name, ids in claimed.devices.items() for one in (name, *ids)):
+            raise TypeError("resources and devices are texts")
         return claimed
 
     def _manifest(self, pod: Pod, deadline: Deadline) -> Mapping[str, Any]:

@@ -192,6 +192,7 @@ class Api:
                     body=content,
                     headers=headers,
                     silence=_silence(deadline),
+                    within=deadline.remaining(),
                     look=look,
                 )
             except Unanswered as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
+from math import inf
 from threading import Lock
 from urllib.parse import urlencode, urlsplit
 
@@ -60,19 +61,20 @@ class Connections:
         headers: Mapping[str, str],
         silence: float,
         look: bool,
+        within: float = inf,
         whole: bool = True,
     ) -> Reply:
         """One try, whatever the status. Raises Unanswered, and ApiUnavailable without credentials.
 
-        ``silence``: seconds. ``look``: the last try's token was not accepted. ``whole``: read all of the answer
-        now; else the reply is to be closed, and its connection with it.
+        ``silence``: seconds; so is ``within``, for all of the answer. ``look``: the last try's token was not
+        accepted. ``whole``: read all of the answer now; else the reply is to be closed, and its connection with it.
         """
         request = self._request(method, path, query, body, headers, look)
         tls = self._credentials.tls() if self._encrypted else None
         idle = self._current(tls)
         connection = self._kept(idle) or self._new(tls, min(CONNECT_SECONDS, silence))
         try:
-            reply = connection.ask(request, silence)
+            reply = connection.ask(request, silence, within)
             if whole:
                 reply.read()
         except BaseException:

@@ -7,6 +7,7 @@ threads of its own.
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from collections.abc import Iterable
@@ -38,6 +39,8 @@ MOST_BYTES = 16 << 20
 
 CHUNK = 64 << 10
 """Bytes read from the socket at a time."""
+
+_STATUS = re.compile(rb"[0-9]{1,9}")
 
 # Status codes, as far as anything is done about them (grpc.io, "Status codes").
 OK, UNKNOWN, RESOURCE_EXHAUSTED, UNIMPLEMENTED = 0, 2, 8, 12
@@ -138,7 +141,7 @@ def _take(connection: H2Connection, events: Iterable[Event], answer: Answer) -> 
 
 def _message(answer: Answer, who_answered: str) -> bytes:
     status, http = answer.headers.get(b"grpc-status", b""), answer.headers.get(b":status", b"")
-    if not status.isdigit():
+    if not _STATUS.fullmatch(status):
         raise DecodingFailure(
             f"{who_answered} without a gRPC status (HTTP status {http.decode(errors='replace')})"
         )

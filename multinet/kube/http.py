@@ -7,10 +7,13 @@ reading it over TLS: ``make bench`` counts both.
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import ssl
+import time
 from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 PIECE = 16 << 10
@@ -21,7 +24,10 @@ LONGEST_BODY = 16 << 20
 """Bytes of an answer that is read whole: one object, of which etcd takes 1.5 MiB by default."""
 WITHOUT_BODY = (204, 304)
 
-_HEXADECIMAL: Final = b"0123456789abcdefABCDEF"
+_STATUS: Final = re.compile(r"[0-9]{3}")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+_SIZE: Final = re.compile(rb"[0-9a-fA-F]{1,16}")
+"""Python reads numbers of any length, which take their time."""
 
 
 class Unanswered(Exception):
@@ -53,6 +59,7 @@ class Connection:
         self._readable = select.poll()
         self._readable.register(to, select.POLLIN)
         self.free = True
+        self._until = inf
 
     @classmethod
     def to(cls, host: str, port: int, seconds: float) -> Connection:
@@ -87,9 +94,12 @@ class Connection:
         """A server says nothing unasked: what there is to read, or an error, is the connection's end."""
         return self.free and not self._received and not self._readable.poll(0)
 
-    def ask(self, request: bytes, seconds: float) -> Reply:
-        """Come back with the head of the answer. ``seconds`` of silence, now or later: raises Silent."""
+    def ask(self, request: bytes, seconds: float, within: float = inf) -> Reply:
+        """Come back with the head of the answer. ``seconds`` of silence, now or later: raises Silent; and so does an
+        answer that is not there as a whole ``within`` so many, be it that it comes byte by byte.
+        """
         self.free = False
+        self._until = time.monotonic() + within
         try:
             self._socket.settimeout(seconds)
             self._socket.sendall(request)
@@ -128,6 +138,8 @@ class Connection:
         self._socket.close()
 
     def _receive(self) -> None:
+        if time.monotonic() > self._until:
+            raise Silent("it takes too long")
         try:
             more = self._socket.recv(PIECE)
         except OSError as error:
@@ -143,7 +155,7 @@ class Reply:
     def __init__(self, connection: Connection, head: bytes) -> None:
         first, *lines = head.decode("latin-1").split("\r\n")
         version, status, self.reason = [*first.split(" ", 2), "", ""][:3]
-        if not (version.startswith("HTTP/1.") and status.isdecimal()):
+        if not (version.startswith("HTTP/1.") and _STATUS.fullmatch(status)):
             raise Unanswered("it does not speak HTTP")
         self.status: Final = int(status)
         fields = (line.partition(":") for line in lines)
@@ -170,7 +182,9 @@ class Reply:
             pass
         elif self.headers.get("transfer-encoding", "").lower() == "chunked":
             yield from self._chunks()
-        elif length.isdecimal():
+        elif length:
+            if not _LENGTH.fullmatch(length):
+                raise Unanswered("it does not speak HTTP")
             yield from self._bytes(int(length))
         else:
             self._lasts = False
@@ -198,7 +212,7 @@ class Reply:
 
     def _size(self) -> int:
         text = self._connection.line().partition(b";")[0]
-        if not text or text.strip(_HEXADECIMAL):
+        if not _SIZE.fullmatch(text):
             raise Unanswered("it does not speak HTTP")
         return int(text, 16)
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from multinet.deadline import Deadline
 from multinet.kube import paths
+from multinet.kube.answers import of_a_known_form
 from multinet.kube.client import Api
 from multinet.kube.watch import READ_SECONDS, Accept, Reflector
 from multinet.npwg.annotations import DEFAULT_NETWORK, NETWORKS
@@ -58,7 +59,8 @@ class PodCache:
     def ask(self, namespace: str, name: str, deadline: Deadline) -> Pod:
         """As the server has it now. Raises ApiNotFound, ApiUnavailable."""
         obj = self._api.get(paths.pod(namespace, name), deadline=deadline, accept=METADATA.watch)
-        _, (uid, annotations) = _keep(obj)
+        with of_a_known_form(f"the pod {namespace}/{name}"):
+            _, (uid, annotations) = _keep(obj)
         return Pod(namespace=namespace, name=name, uid=uid, annotations=annotations)
 
 
@@ -71,4 +73,7 @@ def _keep(obj: Mapping[str, Any]) -> tuple[tuple[str, str], Kept]:
     metadata = obj["metadata"]
     annotations = metadata.get("annotations") or {}
     ours = {key: annotations[key] for key in READ if key in annotations}
-    return (metadata["namespace"], metadata["name"]), (metadata["uid"], ours)
+    found = (metadata["namespace"], metadata["name"]), (metadata["uid"], ours)
+    if not all(isinstance(one, str) for one in (*found[0], found[1][0], *ours.values())):
+        raise TypeError("a pod's names and annotations are texts")
+    return found

@@ -33,13 +33,16 @@ class Stream:
         """Bytes of the last line."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        rest = b""
+        rest = bytearray()
         for piece in self._pieces():
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                if line:
+            searched, start = len(rest), 0  # a long line comes in many pieces, and none is looked at twice
+            rest += piece
+            while (end := rest.find(b"\n", max(searched, start))) >= 0:
+                if line := bytes(rest[start:end]):
                     self.size = len(line)
                     yield decode(line, self._target)
+                start = end + 1
+            del rest[:start]
             if len(rest) > self._longest:
                 raise TooLong(
                     f"the API server {self._server} sent an endless line to {self._target}", status=200

@@ -184,7 +184,7 @@ class Reflector(Generic[K, V]):
         """Read one page. Returns where the next begins ("": nowhere), and the list's version."""
         page = self._short_page(more)
         for one in page.get("items") or ():
-            kept = self._keep(one)
+            kept = self._kept(one)
             if kept is not None:
                 key, value = kept
                 known = self._items.get(key)
@@ -253,13 +253,21 @@ class Reflector(Generic[K, V]):
         if kind == "ERROR":
             raise of_status(one, f"go on with the watch of {self.name}")
         if kind != "BOOKMARK":
-            kept = self._keep(one)
+            kept = self._kept(one)
             if kept is not None and kind == "DELETED":
                 self._items.pop(kept[0], None)
             elif kept is not None:
                 self._items[kept[0]] = kept[1]
         self._version = one["metadata"]["resourceVersion"]
         self._good = True  # not before: what can't be read must not be asked for again and again at once
+
+    def _kept(self, one: Mapping[str, Any]) -> tuple[K, V] | None:
+        """None also for an object that makes no sense: it must not keep all others from being known."""
+        try:
+            return self._keep(one)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            log.warn("an object of the API server's makes no sense", watch=self.name, error=repr(error))
+            return None
 
     def _regained(self) -> float:
         if self.problem:

@@ -6,11 +6,18 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import cast
 
 import pytest
 
 from multinet.kube import http
+from multinet.kube.answers import decode
+from multinet.kube.errors import ApiUnavailable
 from multinet.kube.http import Connection, Distrusted, Reply, Silent, Unanswered, Unreached
+from multinet.kube.paths import Target
+from multinet.kube.stream import Stream
+from tests.support.wait import at_most
 
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 CHUNKED = (
@@ -169,3 +176,65 @@ def test_silence_is_waited_out_for_so_long(ends: Ends):
     with pytest.raises(Silent) as silent:
         connection.ask(REQUEST, 0.05)
     assert str(silent.value) == "it is silent"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 " + b"2" * 5000 + b" OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 17 + b"\r\n",
+    ],
+    ids=["status", "length", "sign", "chunk"],
+)
+def test_a_number_without_end_is_none(ends: Ends, said: bytes):
+    """Python refuses more than 4,300 digits with an error of its own."""
+    with pytest.raises(Unanswered, match=r"^it does not speak HTTP$"):
+        asked(ends, said, hang_up=True).read()
+
+
+@pytest.mark.parametrize(
+    "again", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"], ids=["without a last word", "byte by byte"]
+)
+def test_an_answer_that_never_ends_is_given_up_like_silence(ends: Ends, again: bytes):
+    connection, far = ends
+    over = threading.Event()
+
+    def drip() -> None:
+        with suppress(OSError):
+            while not over.wait(0.01):
+                far.sendall(again)
+
+    dripping = threading.Thread(target=drip)
+    if again == b"x":
+        far.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    dripping.start()
+    try:
+        with at_most(10), pytest.raises(Silent, match=r"^it takes too long$"):
+            connection.ask(REQUEST, 5, within=0.3).read()
+    finally:
+        over.set()
+        dripping.join()
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 100_000])
+def test_json_without_a_bottom_is_no_answer(text: bytes):
+    with pytest.raises(ApiUnavailable, match=r"is not JSON: maximum recursion depth exceeded"):
+        decode(text, Target.of("GET", "/api/v1/nodes/n1"))
+
+
+def test_a_long_line_is_not_looked_through_again_with_each_of_its_pieces():
+    """16 MiB in pieces of 16 KiB: copied with each of them, it would be 8 GiB."""
+
+    class Pieces:
+        def pieces(self) -> Iterator[bytes]:
+            yield b'{"a": "'
+            for _ in range(900):
+                yield b"x" * (16 << 10)
+            yield b'"}\n{"b": 1}\n'
+
+    with at_most(60, of_the_processor=3):
+        first, second = Stream(cast(Reply, Pieces()), Target.of("GET", "/api/v1/pods"), "https://api")
+    assert len(first["a"]) == 900 * (16 << 10)
+    assert second == {"b": 1}
