@@ -50,9 +50,9 @@ class Rule:
         }
         return cls(
             spec=line.removeprefix("-A "),
-            chain=words[1],
-            source=_network(said.get("-s", "")),
-            destination=_network(said.get("-d", "")),
+            chain=words[1] if len(words) > 1 else "",
+            source=network_of(said.get("-s", "")),
+            destination=network_of(said.get("-d", "")),
             target=said.get("-j", ""),
             comment=said.get("--comment", ""),
         )
@@ -134,7 +134,7 @@ def legacy_tables(host: Namespace, version: int) -> frozenset[str]:
         return frozenset()
 
 
-def _network(text: str) -> Net | None:
+def network_of(text: str) -> Net | None:
     """None for what is no network, as 10.0.1.0/255.0.255.0."""
     try:
         return ip_network(text)

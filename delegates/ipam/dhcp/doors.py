@@ -17,8 +17,10 @@ from typing import Any, Final, Protocol, TypeVar
 
 from delegates.ipam.dhcp.keeper import Keeper
 from delegates.ipam.dhcp.lease import Key, Lease, Order
+from delegates.ipam.dhcp.store import DAMAGED
 from multinet import errors
-from multinet.errors import MultinetError, TryAgain
+from multinet.cni import jsonkeys
+from multinet.errors import DecodingFailure, MultinetError, TryAgain
 from multinet.kernel.namespace import Namespace
 from multinet.waiting import remaining, waiting
 
@@ -116,10 +118,10 @@ class There:
     def allocate(self, order: Order, namespace: Namespace) -> Lease:
         asked = {"do": "allocate", "order": order.to_json(), "netns": os.path.abspath(namespace.path)}
         with waiting():
-            return Lease.of_json(self._ask(asked, fd=namespace.fd, seconds=float("inf"))["lease"])
+            return self._lease(self._ask(asked, fd=namespace.fd, seconds=float("inf")))
 
     def find(self, key: Key) -> Lease:
-        return Lease.of_json(self._ask({"do": "find", "key": list(key)})["lease"])
+        return self._lease(self._ask({"do": "find", "key": list(key)}))
 
     def release(self, key: Key) -> None:
         self._ask({"do": "release", "key": list(key)})
@@ -168,12 +170,20 @@ class There:
             said += part
         return said
 
+    def _lease(self, answer: Mapping[str, Any]) -> Lease:
+        try:
+            return Lease.of_json(answer["lease"])
+        except DAMAGED as error:
+            raise Unreachable(
+                f"the DHCP daemon at {self._path} answered what is no lease: {error!r}", hint=START
+            ) from error
+
     def _read(self, said: bytes) -> dict[str, Any]:
         if said.startswith(b"HTTP/"):
             raise Unreachable(f"what listens at {self._path} speaks another protocol", hint=NOT_OURS)
         document: Any = None
-        with suppress(ValueError):
-            document = json.loads(said)
+        with suppress(DecodingFailure):
+            document = jsonkeys.load(said)
         if not isinstance(document, dict):
             raise Unreachable(f"the DHCP daemon at {self._path} hung up", hint="see its log")
         if failure := document.get("error"):
@@ -187,7 +197,9 @@ def error_to_json(error: BaseException) -> dict[str, str]:
     return {"kind": "MultinetError", "message": f"the DHCP daemon failed: {error!r}", "hint": "see its log"}
 
 
-def error_of(failure: Mapping[str, str]) -> MultinetError:
+def error_of(failure: object) -> MultinetError:
+    failure = failure if isinstance(failure, dict) else {"message": f"it failed with {failure!r:.200}"}
+    failure = {key: value for key, value in failure.items() if isinstance(value, str)}
     kind = getattr(errors, failure.get("kind", ""), None)
     if not (isinstance(kind, type) and issubclass(kind, MultinetError)):
         kind = MultinetError

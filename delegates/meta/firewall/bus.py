@@ -108,10 +108,16 @@ class Bus:
         self.call(NAME, PATH, NAME, "Hello")
 
     def _next(self) -> Any:
-        while (message := self._parser.get_next_message()) is None:
+        while (message := self._parsed()) is None:
             self._wait()
             self._parser.add_data(self._receive())
         return message
+
+    def _parsed(self) -> Any:
+        try:
+            return self._parser.get_next_message()
+        except Exception as error:  # jeepney says of what is no message whatever it stumbles upon
+            raise ValueError(f"what came is no message: {error!r}") from error
 
     def _receive(self) -> bytes:
         if not (data := self._socket.recv(4096)):

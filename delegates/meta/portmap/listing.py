@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 from itertools import pairwise
 from typing import TypeAlias
 
 from delegates.meta.portmap.conf import PortMapping
-from multinet.kernel.iptables import Iptables
+from multinet.kernel.iptables import Iptables, network_of, words_of
 from multinet.kernel.names import hashed
 
 ENTRY, MARKING, MASQUERADING = "CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ"
@@ -45,8 +43,8 @@ class Line:
 
     @classmethod
     def parse(cls, text: str) -> Line:
-        words = shlex.split(text)
-        return cls(text=text, chain=words[1], said=dict(pairwise(words)))
+        words = words_of(text)
+        return cls(text=text, chain=words[1] if len(words) > 1 else "", said=dict(pairwise(words)))
 
     @property
     def target(self) -> str:
@@ -58,11 +56,12 @@ class Line:
 
     @property
     def port(self) -> Port:
-        address = self.said.get("-d", "")
+        """ "" for the address where it says none, or one that is none of ours: 10.0.1.0/255.0.255.0."""
+        address = network_of(self.said.get("-d", ""))
         return (
             self.said.get("-p", ""),
             self.said.get("--dport", ""),
-            str(ip_network(address).network_address) if address else "",
+            str(address.network_address) if address else "",
         )
 
     def leads_to(self, address: str) -> bool:

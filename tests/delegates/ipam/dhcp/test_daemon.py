@@ -13,7 +13,7 @@ import pytest
 
 from delegates.ipam.dhcp.client import Pace
 from delegates.ipam.dhcp.daemon import Options, inherited, listen, write_pid
-from multinet.errors import InvalidConfig, IOFailure
+from multinet.errors import InvalidConfig, IOFailure, MultinetError
 from tests.support import dhcp
 from tests.support.netns import Netns
 from tests.support.tree import ROOT
@@ -150,3 +150,26 @@ def test_called_otherwise_it_says_how(capsys: pytest.CaptureFixture[str]):
 
     assert main(["dhcp"]) == 2
     assert capsys.readouterr().err == "usage: python -m delegates.ipam.dhcp daemon [-h] [options]\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('{"lease": {}}', "answered what is no lease: KeyError('times')"),
+        (
+            '{"lease": [1]}',
+            "answered what is no lease: TypeError('list indices must be integers or slices, not str')",
+        ),
+        ("{}", "answered what is no lease: KeyError('lease')"),
+        ("[" * 100_000, "hung up"),
+        ('{"error": "no"}', "it failed with 'no'"),
+        ('{"error": {"kind": [], "message": 5}}', "it failed"),
+    ],
+)
+def test_an_answer_in_another_form_is_told(said: str, words: str):
+    from delegates.ipam.dhcp.doors import There
+
+    daemon = There("/run/cni/dhcp.sock")
+    with pytest.raises(MultinetError) as raised:
+        daemon._lease(daemon._read(said.encode()))
+    assert raised.value.message.removeprefix("the DHCP daemon at /run/cni/dhcp.sock ") == words
