@@ -74,6 +74,18 @@ class Result:
     routes: tuple[Route, ...] = ()
     dns: DNS = field(default_factory=DNS)
 
-    def but(self, **changes: object) -> Result:
+    def but(
+        self,
+        *,
+        interfaces: tuple[Interface, ...] | None = None,
+        ips: tuple[Address, ...] | None = None,
+        routes: tuple[Route, ...] | None = None,
+        dns: DNS | None = None,
+    ) -> Result:
         """The same result with some members replaced."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return Result(
+            interfaces=self.interfaces if interfaces is None else interfaces,
+            ips=self.ips if ips is None else ips,
+            routes=self.routes if routes is None else routes,
+            dns=self.dns if dns is None else dns,
+        )

@@ -47,17 +47,18 @@ _ZERO = b"\0\0\0\0"
 
 
 class Link:
-    """A link as it was when the kernel told. A member is decoded when it is asked for: an ADD looks at four links
-    and at few members of each.
+    """A link as it was when the kernel told. A member is decoded when it is asked for, but for the name, which is
+    said of each: an ADD looks at four links and at few members of each.
     """
 
-    __slots__ = ("_found", "flags", "index")
+    __slots__ = ("_found", "flags", "index", "name")
 
     @reads("a link")
     def __init__(self, body: bytes) -> None:
         """``body`` is that of an RTM_NEWLINK."""
         _, _, self.index, self.flags, _ = _ifinfo(body)
         self._found = _pick(body)
+        self.name = _text(self._found.get(IFLA_IFNAME, b""))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Link):
@@ -69,10 +70,6 @@ class Link:
 
     def __repr__(self) -> str:
         return f"Link(index={self.index}, name={self.name!r}, kind={self.kind!r})"
-
-    @property
-    def name(self) -> str:
-        return _text(self._found.get(IFLA_IFNAME, b""))
 
     @property
     def mac(self) -> str:

@@ -70,4 +70,4 @@ def cni_args(
             pairs["MAC"] = selection.mac
         if selection.ips and not (len(selection.ips) > 1 and "ips" in conflist.capabilities()):
             pairs["IP"] = ",".join(str(ip) for ip in selection.ips)
-    return ";".join(f"{key}={value}" for key, value in pairs.items())
+    return ";".join([f"{key}={value}" for key, value in pairs.items()])

@@ -53,12 +53,13 @@ class Bridge(Delegate[BridgeConf]):
                 host_veth=pair.far.name,
                 mac=pair.near.mac,
             )
-        result = Result(dns=call.dns)
         extra: list[Link] = []
         if call.ipam:
             result, extra = self._address(call, bridge, pair, undo)
-        elif conf.container_interface:
-            call.pod.rtnl.request(links.set_up(pair.near.index))
+        else:
+            result = Result(dns=call.dns)
+            if conf.container_interface:
+                call.pod.rtnl.request(links.set_up(pair.near.index))
         if conf.container_interface:
             far, bridge = await_up(host, pair.far, bridge)
         else:
