@@ -23,7 +23,7 @@ DIAGNOSE = (
     (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Diagnose\n", 1)[1].split("\n## ", 1)[0]
 )
 README = (ROOT / "multinet" / "cli" / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"^    multinet (.*)$", DIAGNOSE + README, re.MULTILINE)))
+COMMANDS = sorted(set(re.findall(r"^    (?:kubectl )?multinet (.*)$", DIAGNOSE + README, re.MULTILINE)))
 JSON_TABLE = README.split("| command | JSON: a list of |", 1)[1]
 SYMPTOMS = re.findall(
     r"^\| `([^`]+)`[^|]*\| .+ \| .+ \|$", README.split("\n## By symptom\n", 1)[1], re.MULTILINE
