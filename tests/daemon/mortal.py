@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -22,7 +23,7 @@ class Fate:
 
     def __init__(self, folder: Path) -> None:
         self._steps = (folder / "steps").open("a", buffering=1)
-        self._arm = folder / "arm"
+        self._arm, self._taken = folder / "arm", folder / "arm.taken"
         self._lock = Lock()
         self._signal = ""
         self._left = 0
@@ -30,10 +31,10 @@ class Fate:
     def __call__(self, what: str) -> None:
         with self._lock:
             self._steps.write(f"{what}\n")
-            if self._arm.exists():
-                self._signal, left = self._arm.read_text().split()
+            with suppress(FileNotFoundError):
+                taken = self._arm.rename(self._taken)  # what is written meanwhile is not taken for read
+                self._signal, left = taken.read_text().split()
                 self._left = int(left)
-                self._arm.unlink()
             if self._signal:
                 self._left -= 1
                 if self._left == 0:

@@ -2,11 +2,14 @@
 which waits less for the API server.
 
 With the waits of production an outage would be most of a soak: an ADD gives its status five seconds and a definition
-ten, and what was not told then is told within half a minute. Nothing else differs.
+ten, and what was not told then is told within half a minute. At SIGUSR1 it writes into its log what its threads are
+doing. Nothing else differs.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import signal
 import sys
 from pathlib import Path
 
@@ -23,5 +26,6 @@ if __name__ == "__main__":
     for module, name, seconds in WAITS:
         assert hasattr(module, name), name
         setattr(module, name, seconds)
+    faulthandler.register(signal.SIGUSR1)
     steps.listen(Fate(file.parent))
     sys.exit(run(file))

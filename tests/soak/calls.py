@@ -61,11 +61,12 @@ class Calls:
         """From begin to end. Raises Found for an answer that may not be."""
         leases = look.leases(self._rig.node.ipam)
         adding = [place for verb, place in calls if verb == "ADD"]
+        at_once = len(calls) > len({place.number for _, place in calls})
         self.ended = [
             Begun(
                 verb=verb,
                 place=place,
-                may=self._may(verb, place, adding, leases),
+                may=May.EITHER if at_once and verb == "CHECK" else self._may(verb, place, adding, leases),
                 excused=bool(self._model.weather.disks),
             )
             for verb, place in calls
@@ -212,13 +213,17 @@ class Calls:
 
     def _end(self, one: Begun) -> None:
         assert one.process is not None
+        one.ended = self._heard(one.process, f"{one.verb} of {one.place}")
+
+    def _heard(self, process: subprocess.Popen[bytes], what: str) -> Said:
         try:
-            said = self._rig.node.end(one.process)
+            said = self._rig.node.end(process)
         except subprocess.TimeoutExpired as error:
-            raise Found(f"{one.verb} of {one.place} was not answered within {error.timeout:g} s") from None
-        one.ended = said
+            self._rig.say_what_it_does()
+            raise Found(f"{what} was not answered within {error.timeout:g} s") from None
         if said.stderr:
-            raise Found(f"{one.verb} of {one.place} said on stderr: {said.stderr.decode()}")
+            raise Found(f"{what} said on stderr: {said.stderr.decode()}")
+        return said
 
     def _hold(self, one: Begun) -> None:
         """May it end so?"""
@@ -271,7 +276,7 @@ class Calls:
         gc = self._rig.node.begin("GC", stdin=self._rig.node.conf(None, **more))
         for one in self.ended:
             one.process = self._rig.node.begin("ADD", one.place.sandbox)
-        said = self._rig.node.end(gc)
+        said = self._heard(gc, "GC")
         for one in self.ended:
             self._end(one)
             self._hold(one)
@@ -279,7 +284,7 @@ class Calls:
         return bool(said.code) or model.weather.clock_back or bool(model.weather.disks)
 
     def status(self) -> None:
-        said = self._rig.node.call("STATUS")
+        said = self._heard(self._rig.node.begin("STATUS"), "STATUS")
         self._hold_to("STATUS", "STATUS", self._model.may_status(), said)
 
 
@@ -291,7 +296,7 @@ def code_of(said: Said) -> str:
         code, message = said.json["code"], said.json["msg"]
     except (ValueError, KeyError, TypeError):
         raise Found(f"exit status {said.code}, and no error can be read: {said.stdout!r}") from None
-    if not isinstance(code, int) or not isinstance(message, str) or not message:
+    if not isinstance(code, int) or code <= 0 or not isinstance(message, str) or not message:
         raise Found(f"exit status {said.code}, and the error is none: {said.stdout!r}")
     return str(code)
 

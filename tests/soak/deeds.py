@@ -47,6 +47,17 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Both:
+    """Two calls for one place at the same time: a runtime that gave up waiting, or that was started anew."""
+
+    verbs: tuple[str, str]
+    place: int
+
+    def __str__(self) -> str:
+        return f"{self.verbs[0]} {self.place} while {self.verbs[1]} {self.place}"
+
+
+@dataclass(frozen=True, slots=True)
 class Collect:
     """GC. ``forgotten``: a place that the runtime's list does not name."""
 
@@ -158,7 +169,7 @@ class Restart:
 
 
 Deed: TypeAlias = (
-    Call | Collect | Status | Server | Cut | Fill | Define | Lose | Squat | SquatHost | Jump | Restart
+    Call | Both | Collect | Status | Server | Cut | Fill | Define | Lose | Squat | SquatHost | Jump | Restart
 )
 
 

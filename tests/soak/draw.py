@@ -7,6 +7,7 @@ from random import Random
 
 from tests.soak.deeds import (
     PLACES,
+    Both,
     Call,
     Collect,
     Cut,
@@ -72,6 +73,11 @@ def _call(random: Random) -> Deed:
     return Call(calls, random.choice(list(Trouble)), round(random.random(), 3))
 
 
+def _both(random: Random) -> Deed:
+    first, second = random.choices(VERBS, VERB_WEIGHTS, k=2)
+    return Both((first, second), random.randrange(PLACES))
+
+
 def _collect(random: Random) -> Deed:
     forgotten, *beside = random.sample(range(PLACES), random.choice((1, 1, 3)))
     return Collect(forgotten if random.random() < 0.6 else None, tuple(beside))
@@ -127,6 +133,7 @@ def _restart(random: Random) -> Deed:
 
 _DRAWS: dict[Callable[[Random], Deed], float] = {
     _call: 60,
+    _both: 5,
     _collect: 8,
     _status: 3,
     _server: 4,

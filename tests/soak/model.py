@@ -247,9 +247,9 @@ class Model:
 
     def may_status(self) -> May:
         weather = self.weather
-        if weather.read_only("state"):
+        if weather.read_only():
             return May.FAIL
-        if "state" in weather.disks:  # there may be room again: somebody else's record went
+        if weather.disks:  # there may be room again: somebody else's file went
             return May.EITHER
         return May.EITHER if weather.unheard else May.SUCCEED
 

@@ -8,6 +8,7 @@ from functools import singledispatchmethod
 from tests.soak import look
 from tests.soak.calls import Begun, Calls
 from tests.soak.deeds import (
+    Both,
     Call,
     Collect,
     Cut,
@@ -99,6 +100,7 @@ class Player:
             elif place.phase is Phase.UNSURE:
                 self._settle(place)
         self._judge.everything()
+        self._calls.make([("CHECK", place) for place in model.places])
         self._calls.make([("DEL", place) for place in model.places])
         self._judge_all(self._calls.ended)
         if model.weather.squatted:
@@ -167,7 +169,7 @@ class Player:
             return
         elif self._judge.is_absent(place):
             place.phase, place.held = Phase.ABSENT, None
-        elif one.excused and self._judge.on_record(place):
+        elif (one.excused or place.phase is Phase.UNSURE) and self._judge.on_record(place):
             place.phase = Phase.UNSURE
         else:
             self._judge.absent(place, f"after a failed ADD ({one.said})")
@@ -210,6 +212,20 @@ class Player:
         self._judge_all(self._calls.ended)
 
     @do.register
+    def _(self, deed: Both) -> None:
+        place = self.model.places[deed.place]
+        self._ready_for_add(place)
+        self._calls.make([(verb, place) for verb in deed.verbs])
+        if set(deed.verbs) != {"ADD", "DEL"}:
+            self._judge_all(self._calls.ended)
+        elif self._judge.is_absent(place):  # the DEL came last, or the ADD failed
+            self._gone(place)
+        elif all(one.went_well for one in self._calls.ended):
+            place.held, place.phase = self._judge.whole(place), Phase.STANDING
+        else:
+            place.phase = Phase.UNSURE
+
+    @do.register
     def _(self, deed: Collect) -> None:
         places = self.model.places
         forgotten = None if deed.forgotten is None else places[deed.forgotten]
@@ -224,6 +240,8 @@ class Player:
             self._gone(forgotten)
         elif not excused:
             self._judge.absent(forgotten, "after GC")
+        elif not self._judge.as_before(forgotten):
+            forgotten.phase = Phase.UNSURE
 
     @do.register
     def _(self, deed: Status) -> None:

@@ -195,6 +195,14 @@ class Rig:
             return status.read_text().rpartition(") ")[2][0] == "T"
         return False
 
+    def say_what_it_does(self) -> None:
+        """In its log."""
+        assert self.node.process is not None
+        before = len(self.node.log)
+        self.node.process.send_signal(signal.SIGUSR1)
+        with suppress(AssertionError):  # then it is stopped, or gone
+            until(lambda: "most recent call first" in self.node.log[before:], seconds=SETTLE_SECONDS)
+
     def go_on(self) -> None:
         assert self.node.process is not None
         self.node.process.send_signal(signal.SIGCONT)

@@ -19,7 +19,7 @@ from tests.support.controlplane import ControlPlane
 
 MOST_TRIES = 40
 """Replays to make a sequence shorter; each takes some seconds."""
-LOG_LINES, LOG_CHARACTERS = 12, 400
+LOG_LINES, LOG_CHARACTERS = 40, 400
 
 NewRig = Callable[[], AbstractContextManager[Rig]]
 
@@ -40,10 +40,11 @@ def rigs(plane: ControlPlane, peers: Path, shim: Path) -> NewRig:
 
 def attempt(played: Sequence, rig: Rig, tally: Tally) -> str:
     """What is wrong, with what leads to it; "" for nothing."""
+    before = len(rig.node.log)
     try:
         play(played, rig, tally)
-    except Exception as error:  # what a helper of the tests did not wait for in vain is found as well
-        tail = rig.node.log.splitlines()[-LOG_LINES:]
+    except Exception as error:  # what a helper of the tests waits for in vain is found as well
+        tail = rig.node.log[before:].splitlines()[-LOG_LINES:]
         return "\n".join([*_words(error), *("  log: " + line[:LOG_CHARACTERS] for line in tail)])
     return ""
 
