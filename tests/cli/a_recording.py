@@ -70,7 +70,7 @@ def recording(**changes: Any) -> dict[str, Any]:
                     "network": "pods",
                     "dataDir": "/var/lib/cni/networks",
                     "taken": ["10.244.0.2", "10.244.0.4"],
-                    "last": {"last_reserved_ip.0": "10.244.0.3"},
+                    "last": {"last_reserved_ip.0": "10.244.0.5"},
                     "more": 0,
                 }
             ],

@@ -111,3 +111,17 @@ def test_a_place_that_can_not_be_made_is_an_error(file: Write) -> None:
     assert run("replay", path, fails=1).stderr.startswith(
         f"multinet: could not replay {path}: could not make the veth pair a-name-that-is-too-long and far0: "
     )
+
+
+def test_a_recording_from_anywhere_writes_nothing_on_this_machine(file: Write, tmp_path: Path) -> None:
+    """Neither where it says that addresses are kept, nor anywhere else."""
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    there.mkdir()
+    told = recording(settings={"allowedPaths": ["/"]})
+    for folder, outcome in ((there, "done"), (elsewhere, "failed: pods[bridge][host-local]: could not ")):
+        told["primary"]["plugins"][0]["ipam"]["dataDir"] = str(folder)
+        told["node"]["reservations"] = [{"network": "pods", "dataDir": str(there), "taken": [], "last": {}}]
+        shown = run("replay", file(told), fails=1).stdout.splitlines()
+        assert shown[3].startswith(f"replayed  {outcome}")
+
+    assert list(tmp_path.rglob("*")) == [there, tmp_path / "request.json"]

@@ -61,11 +61,7 @@ def reservations(configurations: Iterable[Mapping[str, Any]]) -> list[dict[str, 
         name = str(one.get("name", ""))
         for data_dir in _folders(one.get("plugins") or [one]):
             found[data_dir, name] = _reserved(Path(data_dir) / name)
-    return [
-        {"network": name, "dataDir": data_dir, **told}
-        for (data_dir, name), told in found.items()
-        if told is not None
-    ]
+    return [{"network": name, "dataDir": data_dir, **told} for (data_dir, name), told in found.items()]
 
 
 def _folders(plugins: Any) -> Iterator[str]:
@@ -75,12 +71,11 @@ def _folders(plugins: Any) -> Iterator[str]:
             yield str(ipam.get("dataDir") or DATA_DIR)
 
 
-def _reserved(folder: Path) -> dict[str, Any] | None:
-    """None where nothing was ever given."""
+def _reserved(folder: Path) -> dict[str, Any]:
     try:
         names = sorted(os.listdir(folder))
-    except OSError:
-        return None
+    except OSError:  # nothing was ever given
+        names = []
     last = {}
     for name in names:
         if name.startswith(LAST):

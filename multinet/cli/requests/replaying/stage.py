@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address, ip_interface
@@ -31,15 +32,54 @@ LAST: Final = "last_reserved_ip."
 BRIDGE, VLAN = "bridge", "vlan"
 """Kinds that are made as they were. Any other is the end of a cable, which every kernel has, to stand on."""
 
+WRITABLE: Final = Path("/proc")
+"""For what the new network namespace has there (/proc/sys/net)."""
+MS_REMOUNT: Final = 32
+KEPT_FLAGS: Final = {
+    os.ST_NOSUID: os.ST_NOSUID,
+    os.ST_NODEV: os.ST_NODEV,
+    os.ST_NOEXEC: os.ST_NOEXEC,
+    os.ST_NOATIME: os.ST_NOATIME,
+    os.ST_NODIRATIME: os.ST_NODIRATIME,
+    os.ST_RELATIME: 1 << 21,
+}
+"""What statvfs tells of a mount, and how mount(2) is told the same: an ordinary user may not take these away."""
+
 _cables = itertools.count()
 
 
 def enter() -> None:
     """From now on this process is on a machine of its own. Raises MultinetError where that is forbidden."""
     world.enter()
+    protect_files()
     BASE.mkdir()
     netns.FOLDER.mkdir()
     netns.make(AWAY)
+
+
+def protect_files() -> None:
+    """Nothing of this machine can be written from now on: a recording comes from anywhere, and names paths."""
+    for mount_point in sorted(_mount_points()):
+        if Path(mount_point).is_relative_to(WRITABLE) or Path(mount_point).is_relative_to(world.RUN):
+            continue
+        try:
+            if not os.path.ismount(mount_point):
+                continue  # something lies over it
+            there = os.statvfs(mount_point).f_flag
+            kept = sum(flag for bit, flag in KEPT_FLAGS.items() if there & bit)
+            linux.mount(mount_point, flags=linux.MS_BIND | MS_REMOUNT | os.ST_RDONLY | kept)
+        except PermissionError as error:
+            if os.access(mount_point, os.W_OK):
+                raise netns.refused(f"could not protect {mount_point} from the replay", error) from error
+        except OSError as error:
+            raise netns.refused(f"could not protect {mount_point} from the replay", error) from error
+
+
+def _mount_points() -> set[str]:
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    return {
+        re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split(" ")[4]) for line in lines
+    }
 
 
 def hide(folders: Iterable[Path]) -> None:
