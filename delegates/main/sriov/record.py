@@ -171,47 +171,49 @@ def to_json(record: Record) -> dict[str, Any]:
 
 
 def from_json(raw: Mapping[str, Any], file_name: str) -> Record:
-    state, ours = raw["OrigVfState"], raw.get(OURS) or {}
+    """Raises LookupError, and InvalidConfig for a member of another type than it is written with."""
+    text, number, switch = jsonkeys.string, jsonkeys.integer, jsonkeys.boolean
+    state, ours = raw["OrigVfState"], jsonkeys.mapping(raw, OURS) or {}
     container_id, _, ifname = file_name.rpartition("-")  # all that the reference tells of them
-    vlan, rates = raw.get("vlan"), (raw.get("min_tx_rate"), raw.get("max_tx_rate"))
-    link_state = raw.get("link_state") or ""
+    vlan, least, most = number(raw, "vlan"), number(raw, "min_tx_rate"), number(raw, "max_tx_rate")
+    link_state = text(raw, "link_state")
     return Record(
-        network=str(raw.get("name") or ""),
-        container_id=str(ours.get("containerID", container_id)),
-        ifname=str(ours.get("ifname", ifname)),
-        netns=str(ours.get("netns", "")),
-        address=str(raw["deviceID"]),
-        pf=str(raw.get("Master") or ""),
+        network=text(raw, "name"),
+        container_id=text(ours, "containerID") or container_id,
+        ifname=text(ours, "ifname") or ifname,
+        netns=text(ours, "netns"),
+        address=text({"deviceID": raw["deviceID"]}, "deviceID"),
+        pf=text(raw, "Master"),
         wanted=Wanted(
             vlan=None
             if vlan is None
-            else (int(vlan), raw.get("vlanQoS") or 0, raw.get("vlanProto") or "802.1q"),
-            mac=str(raw.get("MAC") or ""),
-            rate=None if rates == (None, None) else (rates[0] or 0, rates[1] or 0),
-            spoofchk=SWITCH.get(raw.get("spoofchk") or ""),
-            trust=SWITCH.get(raw.get("trust") or ""),
+            else (vlan, number(raw, "vlanQoS") or 0, text(raw, "vlanProto") or "802.1q"),
+            mac=text(raw, "MAC"),
+            rate=None if least is None and most is None else (least or 0, most or 0),
+            spoofchk=SWITCH.get(text(raw, "spoofchk")),
+            trust=SWITCH.get(text(raw, "trust")),
             link_state=link_state if link_state in LINK_STATES else "",
-            mtu=int(ours.get("mtu", 0)),
+            mtu=number(ours, "mtu") or 0,
         ),
         original=Original(
-            name=str(state.get("HostIFName") or ""),
-            mac=str(state.get("EffectiveMAC") or ""),
-            mtu=int(state.get("MTU") or 0),
-            up=bool(ours.get("up", False)),
+            name=text(state, "HostIFName"),
+            mac=text(state, "EffectiveMAC"),
+            mtu=number(state, "MTU") or 0,
+            up=switch(ours, "up"),
             vf=Vf(
-                number=int(raw["VFID"]),
-                mac=str(state.get("AdminMAC") or ""),
-                vlan=int(state.get("Vlan") or 0),
-                qos=int(state.get("VlanQoS") or 0),
-                protocol=int(state.get("VlanProto") or PROTOCOLS["802.1q"]),
-                min_rate=int(state.get("MinTxRate") or 0),
-                max_rate=int(state.get("MaxTxRate") or 0),
-                spoofchk=bool(state.get("SpoofChk", True)),
-                trust=bool(state.get("Trust", False)),
-                link_state=int(state.get("LinkState") or 0),
+                number=number({"VFID": raw["VFID"]}, "VFID") or 0,
+                mac=text(state, "AdminMAC"),
+                vlan=number(state, "Vlan") or 0,
+                qos=number(state, "VlanQoS") or 0,
+                protocol=number(state, "VlanProto") or PROTOCOLS["802.1q"],
+                min_rate=number(state, "MinTxRate") or 0,
+                max_rate=number(state, "MaxTxRate") or 0,
+                spoofchk=state.get("SpoofChk") is None or switch(state, "SpoofChk"),
+                trust=switch(state, "Trust"),
+                link_state=number(state, "LinkState") or 0,
             ),
         ),
-        ipam=str((raw.get("ipam") or {}).get("type") or ""),
+        ipam=text(jsonkeys.mapping(raw, "ipam") or {}, "type"),
         foreign=OURS not in raw,
     )
 

@@ -91,3 +91,25 @@ def test_who_has_a_vf_is_written_beside(store: Store, tmp_path: Path):
     assert store.owner("0000:03:02.3") == "/run/netns/a"
     store.take_back("0000:03:02.3")
     assert store.owner("0000:03:02.3") is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ('"vlanQoS": 5', '"vlanQoS": "5"'),
+        ('"max_tx_rate": 200', '"max_tx_rate": [200]'),
+        ('"MTU": 1500}', '"MTU": 1500.0}'),
+        ('"SpoofChk": true', '"SpoofChk": 1'),
+        ('"Master": "ens1"', '"Master": {}'),
+        ('"VFID": 3', '"VFID": true'),
+        ('"deviceID": "0000:03:02.3"', '"deviceID": 3'),
+    ],
+    ids=lambda pair: pair[1],
+)
+def test_a_member_of_another_type_is_damage(store: Store, tmp_path: Path, changed: tuple[str, str]):
+    """Else a VF would be given what its driver refuses, or what nobody had set."""
+    assert changed[0] in REFERENCE
+    (tmp_path / "c1-net1").write_text(REFERENCE.replace(*changed))
+    with pytest.raises(MultinetError, match=r"of how a VF was cannot be read"):
+        store.read(tmp_path / "c1-net1")
+    assert (tmp_path / "damaged" / "c1-net1").exists()
