@@ -203,7 +203,7 @@ def error_of(failure: object) -> MultinetError:
     kind = getattr(errors, failure.get("kind", ""), None)
     if not (isinstance(kind, type) and issubclass(kind, MultinetError)):
         kind = MultinetError
-    message, hint = failure.get("message", "it failed"), failure.get("hint", "")
+    message, hint = failure.get("message", "").strip() or "it failed", failure.get("hint", "")
     try:
         return kind(message, hint=hint)
     except TypeError:  # one that wants to know more

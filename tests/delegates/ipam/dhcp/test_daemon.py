@@ -164,6 +164,7 @@ def test_called_otherwise_it_says_how(capsys: pytest.CaptureFixture[str]):
         ("[" * 100_000, "hung up"),
         ('{"error": "no"}', "it failed with 'no'"),
         ('{"error": {"kind": [], "message": 5}}', "it failed"),
+        ('{"error": {"kind": "TryAgain", "message": " "}}', "it failed"),
     ],
 )
 def test_an_answer_in_another_form_is_told(said: str, words: str):
