@@ -33,6 +33,7 @@ PROGRAMS: Final = frozenset(
             "source",
             "ip",
             "kubeadm",
+            "ssh",
         ),
     }
 )
@@ -159,7 +160,22 @@ CLAIMS: Final[Sequence[Claim]] = (
         lines="multinet (doctor|ls|show|graph|ipam|explain|lint)",
         by=TYPED,
     ),
+    Claim(
+        document="multinet/cli/README.md",
+        lines="kubectl multinet ",
+        by="tests/docs/test_commands.py::test_kubectl_finds_what_is_said_of_it",
+    ),
+    Claim(
+        document="multinet/cli/README.md",
+        lines="multinet completion ",
+        by="tests/cli/test_completion.py::test_each_shell_has_its_script",
+    ),
     # --- other rooms ---
+    Claim(
+        document="multinet/daemon/README.md",
+        lines="ssh -L |kubectl .* port-forward ",
+        why="it goes to another machine, by way of its sshd or kubelet",
+    ),
     Claim(
         document="multinet/config/README.md",
         lines="multinet migrate ",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,6 +16,7 @@ import yaml
 from click.testing import CliRunner
 
 from multinet.cli import main, sources
+from tests.deploy.rendering import PROGRAMS
 from tests.docs import claims
 from tests.support import kubeobjects, netns
 from tests.support.controlplane import ADMIN, ControlPlane
@@ -40,6 +44,14 @@ SAYS: Final[Mapping[str, tuple[int, str]]] = {
 """command -> its exit status here, and words of what it says."""
 
 
+BY_KUBECTL: Final[Mapping[str, tuple[int, str]]] = {
+    "kubectl multinet ls -n shop": (0, "shop/web-0"),
+    "kubectl multinet ls -A": (0, "shop/web-0"),
+    "kubectl multinet show web-0 --context prod": (0, "net1"),
+    "kubectl multinet doctor": (1, "no DaemonSet has the label"),
+}
+
+
 def test_every_command_that_this_claims_to_type_is_typed() -> None:
     claimed = [one for document in ("README.md", "multinet/cli/README.md") for one in claims.of(document)]
     typed = {
@@ -50,6 +62,7 @@ def test_every_command_that_this_claims_to_type_is_typed() -> None:
     }
 
     assert {words.replace("'~", "~").replace("'", "") for words in typed} == set(SAYS)
+    assert {one.line for one in claimed if one.line.startswith("kubectl multinet ")} == set(BY_KUBECTL)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +72,10 @@ def home(
     """A folder to be in: the user's, with a kubeconfig, a manifest, and the node's settings in ``config.yaml``."""
     folder = tmp_path_factory.mktemp("home")
     (folder / ".kube").mkdir()
-    (folder / ".kube" / "config").write_text(control_plane.kubeconfig(ADMIN).read_text())
+    kubeconfig = json.loads(control_plane.kubeconfig(ADMIN).read_text())
+    (context,) = kubeconfig["contexts"]
+    kubeconfig["contexts"].append({"name": "prod", "context": {**context["context"], "namespace": "shop"}})
+    (folder / ".kube" / "config").write_text(json.dumps(kubeconfig))
     (folder / "manifests").mkdir()
     for file in (folder / "web.yaml", folder / "manifests" / "web.yaml"):
         file.write_text(yaml.safe_dump_all([nad(BRIDGE), pod("net-a")]))
@@ -98,3 +114,22 @@ def test_a_command_does_what_is_said_of_it(command: str, home: Path, monkeypatch
 
     assert words in done.output
     assert done.exit_code == status or (status == ANY and done.exit_code in (0, 1)), done.output
+
+
+@pytest.mark.kernel
+@pytest.mark.peer
+@pytest.mark.cluster
+@pytest.mark.parametrize("command", BY_KUBECTL)
+def test_kubectl_finds_what_is_said_of_it(command: str, home: Path) -> None:
+    status, words = BY_KUBECTL[command]
+    path = f"{PROGRAMS}:{Path(sys.executable).parent}:/usr/bin:/bin"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={"PATH": path, "HOME": str(home)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, words in done.stdout) == (status, True), done.stdout + done.stderr
