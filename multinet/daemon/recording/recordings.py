@@ -22,6 +22,10 @@ MOST: Final = 16
 """Recordings that are kept. A node where more than that fails at once has one cause for them."""
 MOST_BYTES: Final = 256 << 10
 """Of one. Those of the field have 5 to 20 KB; together they never take more than 4 MiB of the agent's memory."""
+STORM_SECONDS: Final = 10.0
+"""No more than ``MOST`` failures are recorded in so long. Looking at a node of 250 pods takes 7 ms, and they would only
+push each other out.
+"""
 ARMED_SECONDS: Final = 10.0
 """How long one that waits for the next request is remembered without asking again."""
 VERBS: Final = frozenset({Verb.ADD, Verb.CHECK, Verb.DEL})
@@ -53,6 +57,7 @@ class Recordings:
         self._clock = clock
         self._kept: deque[Recording] = deque(maxlen=MOST)
         self._number = 0
+        self._failures: deque[float] = deque(maxlen=MOST)
         self._armed: dict[str, float] = {}
         """Pod that somebody waits for, "" for any -> until when."""
         self._lock = Lock()
@@ -65,14 +70,23 @@ class Recordings:
 
     def wants(self, pod: Callable[[], str], *, failed: bool) -> bool:
         """Is this request to be kept, now that it has ended? ``pod`` is only asked when that matters."""
-        if self._mode is Mode.ALL or (failed and self._mode is Mode.FAILURES):
+        if self._mode is Mode.ALL:
             return True
-        if not self._armed:
+        if not self._armed and not (failed and self._mode is Mode.FAILURES):
             return False
         now = self._clock()
         with self._lock:
+            if failed and self._mode is Mode.FAILURES and not self._is_storm(now):
+                return True
             self._armed = {one: until for one, until in self._armed.items() if until > now}
             return "" in self._armed or pod() in self._armed
+
+    def _is_storm(self, now: float) -> bool:
+        """Have as many as are kept failed within a moment?"""
+        if len(self._failures) == MOST and now - self._failures[0] < STORM_SECONDS:
+            return True
+        self._failures.append(now)
+        return False
 
     def keep(self, request: str, pod: str, document: dict[str, Any]) -> None:
         content = json.dumps(document, ensure_ascii=False).encode(errors="replace")

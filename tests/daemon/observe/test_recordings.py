@@ -49,6 +49,18 @@ def test_one_that_is_waited_for_is_kept_until_nobody_asks_any_more() -> None:
     assert made.notes("ADD") is None
 
 
+def test_of_many_that_fail_at_once_only_as_many_are_recorded_as_are_kept() -> None:
+    clock = Clock()
+    made = Recordings(Mode.FAILURES, clock=clock)
+    first = [made.wants(lambda: "", failed=True) for _ in range(MOST + 5)]
+    made.next("shop/web-0", None)
+
+    assert first == [True] * MOST + [False] * 5
+    assert made.wants(lambda: "shop/web-0", failed=True)  # somebody waits for it
+    clock.now += recordings.STORM_SECONDS
+    assert made.wants(lambda: "", failed=True)
+
+
 def test_the_oldest_make_room_and_none_takes_more_than_it_may() -> None:
     made = Recordings(Mode.ALL)
     for number in range(MOST + 2):
