@@ -46,6 +46,15 @@ def translate(errno: int, doing: str, extack: str = "") -> KernelError:
     return kind(f"could not {doing}: {strerror(errno)}{said}", errno=errno, hint=HINTS.get(kind, ""))
 
 
+def unreadable(what: str, error: Exception) -> KernelError:
+    """The error for one of ``UNREADABLE``, where a message tells of ``what``."""
+    why = "a part is missing" if isinstance(error, LookupError) else str(error)
+    return KernelError(
+        f"could not read what the kernel tells of {what}: {why}",
+        hint="this kernel speaks otherwise than those that are known: please report it",
+    )
+
+
 def reads(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """For what takes the kernel's messages to pieces: one that makes no sense is an error of ours, and says so."""
 
@@ -55,11 +64,7 @@ def reads(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
             try:
                 return read(*args, **kwargs)
             except UNREADABLE as error:
-                why = "a part is missing" if isinstance(error, LookupError) else str(error)
-                raise KernelError(
-                    f"could not read what the kernel tells of {what}: {why}",
-                    hint="this kernel speaks otherwise than those that are known: please report it",
-                ) from error
+                raise unreadable(what, error) from error
 
         return reading
 

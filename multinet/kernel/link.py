@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Any
 
 from multinet.kernel import attributes
-from multinet.kernel.errors import reads
+from multinet.kernel.errors import UNREADABLE, reads, unreadable
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_PROTINFO = 1, 3, 4, 5, 10, 12
 IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 13, 16, 18, 20, 26, 27
@@ -53,12 +53,14 @@ class Link:
 
     __slots__ = ("_found", "flags", "index", "name")
 
-    @reads("a link")
     def __init__(self, body: bytes) -> None:
         """``body`` is that of an RTM_NEWLINK."""
-        _, _, self.index, self.flags, _ = _ifinfo(body)
-        self._found = _pick(body)
-        self.name = _text(self._found.get(IFLA_IFNAME, b""))
+        try:
+            _, _, self.index, self.flags, _ = _ifinfo(body)
+            self._found = _pick(body)
+            self.name = _text(self._found.get(IFLA_IFNAME, b""))
+        except UNREADABLE as error:
+            raise unreadable("a link", error) from error
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Link):

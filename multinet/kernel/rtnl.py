@@ -33,6 +33,7 @@ _TIMEOUT = Struct("@ll").pack(_TIMEOUT_SECONDS, 0)
 
 _HEADER = Struct("=IHHII")
 _ERRNO = Struct("=i")
+_NO_ERROR = bytes(4)
 _BUFFER = 65536  # the kernel makes datagrams of at most 32 KiB in dumps
 _MOST_AT_ONCE = 64  # so that the refusals of a whole batch fit the receive buffer
 _MOST_DUMPS = 10
@@ -150,9 +151,8 @@ class Rtnl:
                 if not first <= number <= last:
                     raise _out_of_step(messages[0])
                 if kind == NLMSG_ERROR:
-                    code = _code(body)
-                    if code and refusal is None:
-                        refusal = number - first, code, extack(flags, body)
+                    if body[:4] != _NO_ERROR and refusal is None:
+                        refusal = number - first, _code(body), extack(flags, body)
                 else:
                     answers[number - first] = body
                 if number == last and (kind == NLMSG_ERROR or not asks_back):
@@ -179,8 +179,8 @@ class Rtnl:
                     raise _out_of_step(message)
                 consistent = consistent and not flags & F_DUMP_INTR
                 if kind in (NLMSG_DONE, NLMSG_ERROR):
-                    code = _code(body) if body else 0
-                    said = extack(flags, body, repeated=kind == NLMSG_ERROR)
+                    if body[:4] not in (_NO_ERROR, b""):
+                        code, said = _code(body), extack(flags, body, repeated=kind == NLMSG_ERROR)
                     break
                 bodies.append(body)
         except BaseException:
@@ -221,7 +221,7 @@ def _out_of_step(message: Message) -> KernelError:
 
 @reads("what it refused")
 def _code(body: bytes) -> int:
-    """The errno in front of an ERROR or DONE, 0 for none."""
+    """The errno in front of an ERROR or DONE."""
     code: int = -_unpack_errno(body)[0]
     return code
 
