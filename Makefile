@@ -197,6 +197,12 @@ soak: STEPS := 2000
 soak: root setup ## Let whatever can happen happen to pods, for STEPS=2000 steps: SEED=..., SEQUENCE=... (as root; the last line is JSON)
 	@$(RUN)/python -m tests.soak --steps $(STEPS) $(SEED:%=--seed %) $(SEQUENCE:%=--sequence %)
 
+# RUNS=... inputs for each reader, or SECONDS=... for each; SEED=... makes the same inputs again, SURFACE=... chooses.
+.PHONY: fuzz
+fuzz: venv test-packages ## Feed every reader, in Python and in C, what it was not written for: SECONDS=30 each, or RUNS=...
+	@$(RUN)/python -m tests.fuzz --runs $(or $(RUNS),0) --seconds $(or $(SECONDS),$(if $(RUNS),0,30)) \
+	  $(SEED:%=--seed %) $(if $(SURFACE),--surface "$(SURFACE)")
+
 .PHONY: fuzz-shim
 fuzz-shim: RUNS := 1000000
 fuzz-shim: venv test-packages ## Feed the shim what no agent sends, RUNS=1000000 times

@@ -22,13 +22,16 @@ SEEDS = {
     + pack(Kind.RUN, 1, 1, texts=[b"b", b""])
     + pack(Kind.ANSWER, 1, texts=[b"", b""]),
     "cut": b"t" + pack(Kind.ANSWER, 0, texts=[b"{}", b"a word"])[:-3],
+    "path": b"p/opt/cni/bin:/usr/lib/cni::relative:",
+    "error": 'ecould not reach /run/x <&> "\\ é \u2028 \U0001f600\n'.encode() + b"\xff\xed\xa0\x80",
     "conf": b"cwait_ms 30000\nanswer_ms 118000\nbin_dir /opt/cni/bin\nbin_dir /usr/lib/cni\n",
 }
 WORDS = ["mn\\x01R", "mn\\x01F", "mn\\x01O", "mn\\x01A", "wait_ms ", "answer_ms ", "bin_dir /"]
 
 
-def fuzz(runs: int, *, seed: int = 0) -> subprocess.CompletedProcess[str]:
-    """``seed`` 0: another one each time. What made it fail is printed, in base 64."""
+def fuzz(runs: int, *, seed: int = 0, seconds: float = 0) -> subprocess.CompletedProcess[str]:
+    """``seed`` 0: another one each time; ``seconds`` 0: until all runs are done. What made it fail is printed, in
+    base 64."""
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder, "corpus")
         corpus.mkdir()
@@ -41,6 +44,7 @@ def fuzz(runs: int, *, seed: int = 0) -> subprocess.CompletedProcess[str]:
                 str(building.fuzzer()),
                 f"-runs={runs}",
                 f"-seed={seed}",
+                f"-max_total_time={round(seconds)}",
                 f"-max_len={LONGEST_INPUT}",
                 f"-dict={words}",
                 f"-artifact_prefix={folder}/",

@@ -19,7 +19,7 @@ def test_twenty_thousand_inputs_do_no_harm():
     assert "Done 20000 runs" in done.stdout
 
 
-@pytest.mark.parametrize("seed", [name for name in SEEDS if name != "conf"])
+@pytest.mark.parametrize("seed", [name for name, seed in SEEDS.items() if seed[:1] == b"t"])
 def test_what_begins_well_and_is_cut_off_anywhere_is_never_a_success(shim: Shim, agent: Agent, seed: str):
     shim.configure(wait_ms=0)
     words = SEEDS[seed][1:]
