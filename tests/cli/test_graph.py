@@ -13,7 +13,7 @@ from multinet.cli.sandbox.ledger import Node, Pod
 from multinet.cli.sandbox.view import NodeView, PodView
 from multinet.view import svg
 from multinet.view.kernel import InterfaceView, LinkView
-from multinet.view.topology import Topology
+from multinet.view.topology import PodSeen, Topology, topology
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -157,3 +157,30 @@ def test_a_node_without_pods_is_drawn_too() -> None:
     shape = shape_of(view, uplink="eth0")
     assert tree.draw(shape) == "node n\n"
     assert [one.text for one in ET.fromstring(svg.draw(shape)).iter(f"{SVG}text")] == ["node n"]
+
+
+def test_two_sandboxes_of_one_pod_have_each_their_own_interfaces() -> None:
+    """One that ends while its successor starts."""
+    old = PodSeen(name="shop/web-0", phase="gone", interfaces=())
+    new = PodSeen(name="shop/web-0", phase="up", interfaces=(interface("eth0", host="v", bridge="br0"),))
+    links = (link("br0", kind="bridge"), link("v", kind="veth", master="br0"))
+    shape = topology("n", links, [old, new])
+
+    assert [[port.interface.name for port, _ in one.ports] for one in shape.pods] == [[], ["eth0"]]
+    assert tree.draw(shape).splitlines() == [
+        "node n",
+        "├── br0  bridge",
+        "│   └── shop/web-0 eth0  02:00:00:00:00:01  via v",
+        "└── shop/web-0  gone, no interfaces",
+    ]
+
+
+def test_in_a_page_the_picture_goes_with_the_readers_taste_and_as_a_file_it_stays_as_it_is(
+    shape: Topology,
+) -> None:
+    inside, alone = ET.fromstring(svg.inline(shape)), ET.fromstring(svg.draw(shape))
+    styles = [one.find(f"{SVG}style") for one in (inside, alone)]
+
+    assert [one is not None and "prefers-color-scheme" in (one.text or "") for one in styles] == [True, False]
+    assert [one is not None and one.text for one in styles] == [svg.styles(dark=True), svg.styles()]
+    assert all(line.startswith("svg ") for line in svg.STYLE.split("\n") if line)

@@ -74,7 +74,7 @@ def test_the_ending_of_the_file_tells_what_is_written(folder: Path, tmp_path: Pa
 
 @pytest.mark.kernel
 def test_a_node_is_drawn_by_what_the_kernel_has(tmp_path: Path, netns: Callable[..., Netns]) -> None:
-    """In a process, which stands on the node: the bridge, and the pod's wire to it."""
+    """In a process, which stands on the node: the bridge, and the pod's wire to it, but no other pod's."""
     pod, host = netns("pod"), netns("host")
     node = NodeFiles(folder=tmp_path)
     node.write()
@@ -85,8 +85,12 @@ def test_a_node_is_drawn_by_what_the_kernel_has(tmp_path: Path, netns: Callable[
     pod.ip("link", "set", "eth0", "address", "02:00:00:00:00:01")
     pod.ip("address", "add", "10.244.0.2/28", "dev", "eth0")
     node.record("shop/web-0", "container-1", pod.path, mac="02:00:00:00:00:01")
+    other = netns("other")
+    host.ip("link", "add", "far2", "type", "veth", "peer", "name", "eth0", "netns", other.path)
+    host.ip("link", "set", "far2", "master", "br0")
+    node.record("shop/web-1", "container-2", other.path)
     program = Path(sys.executable).with_name("multinet")
-    done = host.run(program, "graph", "--config", node.config)
+    done = host.run(program, "graph", "web-0", "--config", node.config)
 
     assert done.stdout == (
         "node node-1\n"
