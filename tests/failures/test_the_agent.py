@@ -40,10 +40,6 @@ def gate(tmp_path: Path, peers: Path, control_plane: ControlPlane, kube_namespac
     return Gate(tmp_path / "bin", peers)
 
 
-def ear_of(node: AgentNode, plane: ControlPlane, namespace: str) -> Ear:
-    return Ear(node=node, plane=plane, namespace=namespace, words={})
-
-
 def links_in(one: Sandbox) -> list[str]:
     return sorted(Netns(name=Path(one.netns).name).links())
 
@@ -58,7 +54,7 @@ def test_01_no_network_is_left_out_while_the_agent_is_away(
     make_node: MakeNode, sandbox: MakeSandbox, control_plane: ControlPlane, kube_namespace: str, lan: str
 ) -> None:
     node = make_node(agent={"shimWaitSeconds": 1}).start()
-    ear = ear_of(node, control_plane, kube_namespace)
+    ear = Ear(node=node, plane=control_plane, namespace=kube_namespace)
     one = sandbox(lan)
     assert node.stop() == 0
     assert node.conflist.exists()
@@ -88,7 +84,7 @@ def test_02_a_storm_of_pods_waits_in_a_queue_with_an_end(
 ) -> None:
     """The memory for all of it is fixed: so many in work, so many that wait, and whoever is refused comes again."""
     node = make_node(bin_dir=gate.folder, agent={"workers": 2, "queue": 1, "queueSeconds": 5}).start()
-    ear = ear_of(node, control_plane, kube_namespace)
+    ear = Ear(node=node, plane=control_plane, namespace=kube_namespace)
     one, patient, refused = sandbox("held"), sandbox(), sandbox()
     held = node.begin("ADD", one)
     gate.wait_for("ADD")
@@ -127,7 +123,7 @@ def test_05_a_token_that_is_refused_is_named_and_a_new_one_counts_at_once(
     (node.folder / "kubeconfig").write_text(json.dumps(config))
     node.write_settings(agent={"kubeconfig": str(node.folder / "kubeconfig")})
     node.start(ready=False)
-    ear = ear_of(node, control_plane, kube_namespace)
+    ear = Ear(node=node, plane=control_plane, namespace=kube_namespace)
     ear.words[control_plane.server] = "SERVER"
     until(lambda: "401" in node.probe("readyz")[1], seconds=20)
     plain, one = sandbox(), sandbox(lan)
@@ -195,7 +191,7 @@ def test_08_an_uninstall_leaves_the_node_as_it_was_before(
 ) -> None:
     programs = tmp_path / "opt"
     node = make_node().start()
-    ear = ear_of(node, control_plane, kube_namespace)
+    ear = Ear(node=node, plane=control_plane, namespace=kube_namespace)
     assert multinet(node, "install", "--bin-dir", programs, "--shim", node.shim).returncode == 0
     one = sandbox(lan)
     ear.words[one.pod["metadata"]["name"]] = "POD"
@@ -223,7 +219,7 @@ def test_17_a_network_that_hangs_fails_alone_and_is_named(
     make_node: MakeNode, sandbox: MakeSandbox, control_plane: ControlPlane, kube_namespace: str, gate: Gate
 ) -> None:
     node = make_node(bin_dir=gate.folder, agent={"requestSeconds": 8}).start()
-    ear = ear_of(node, control_plane, kube_namespace)
+    ear = Ear(node=node, plane=control_plane, namespace=kube_namespace)
     slow, quick = sandbox("held"), sandbox()
     hangs = node.begin("ADD", slow)
     gate.wait_for("ADD")

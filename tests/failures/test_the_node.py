@@ -26,10 +26,6 @@ pytestmark = [pytest.mark.kernel, pytest.mark.peer, pytest.mark.cluster]
 LAN = {"cniVersion": "1.0.0", "type": "bridge", "bridge": "br1"}
 
 
-def ear_of(node: AgentNode, plane: ControlPlane, namespace: str) -> Ear:
-    return Ear(node=node, plane=plane, namespace=namespace, words={})
-
-
 def node_events(plane: ControlPlane, words: str) -> list[str]:
     """Those on a node that have these words."""
     found = [one for one in kubeobjects.events(plane, "default") if one["involvedObject"]["kind"] == "Node"]
@@ -86,7 +82,7 @@ def test_04_an_empty_configuration_of_the_cluster_network_is_named_and_nothing_i
     whole = file.read_text()
     file.write_text("")
     node.start(ready=False)
-    ear = ear_of(node, control_plane, kube_namespace)
+    ear = Ear(node=node, plane=control_plane, namespace=kube_namespace)
     until(
         lambda: "primary" in node.probe("readyz")[1] and "cluster:" not in node.probe("readyz")[1], seconds=20
     )
@@ -138,7 +134,7 @@ def test_07_without_the_api_server_plain_pods_start_and_the_one_that_needs_it_is
     node.write_settings(agent={"kubeconfig": str(node.folder / "kubeconfig"), "requestSeconds": 6})
     kubeobjects.nad(control_plane, kube_namespace, "lan", LAN)
     node.start()
-    ear = ear_of(node, control_plane, kube_namespace)
+    ear = Ear(node=node, plane=control_plane, namespace=kube_namespace)
     ear.words[f"127.0.0.1:{proxy.port}"] = "SERVER"
     plain, known, unknown = sandbox(), sandbox("lan"), sandbox("never-seen")
     proxy.refuse()
@@ -171,7 +167,7 @@ def test_14_a_file_that_another_agent_renames_is_put_back_and_the_culprit_is_nam
     make_node: MakeNode, control_plane: ControlPlane, kube_namespace: str
 ) -> None:
     node = make_node().start()
-    ear = ear_of(node, control_plane, kube_namespace)
+    ear = Ear(node=node, plane=control_plane, namespace=kube_namespace)
     whole = node.conflist.read_bytes()
     node.conflist.rename(node.conflist.with_name(f"{node.conflist.name}.cilium_bak"))
 
