@@ -119,7 +119,10 @@ class Agent:
             self._probes.start()
         if self.settings.agent.history:
             self._history_door = HistoryDoor(self.settings.agent.socket, self._history, self._recordings)
-            self._history_door.start()
+            try:
+                self._history_door.start()
+            except IOFailure as error:  # pods don't wait for it
+                log.warn("history not served", error=str(error))
             log.listen(self._history.note)
         if self.settings.agent.status_page:
             self._status_door = self._open_status_page()

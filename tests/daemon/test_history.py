@@ -87,6 +87,21 @@ def test_only_root_may_ask_and_metrics_on_a_port_do_not_tell_it(make_node: MakeN
     assert not door(node).exists()
 
 
+def test_an_agent_that_can_not_tell_what_it_did_serves_pods_all_the_same(
+    make_node: MakeNode, sandbox: MakeSandbox
+) -> None:
+    node = make_node()
+    door(node).mkdir(parents=True)
+    node.start()
+
+    node.call("ADD", sandbox()).ok()
+    (line,) = [line for line in node.lines() if line["event"] == "history not served"]
+    assert line["error"] == (
+        f"could not serve the history at {door(node)}: Address already in use "
+        "(another agent may be running; or give 'socket' another address)"
+    )
+
+
 def test_an_agent_that_is_to_remember_nothing_opens_no_socket(make_node: MakeNode) -> None:
     node = make_node(agent={"history": 0}).start()
 

@@ -23,8 +23,8 @@ MOST: Final = 16
 MOST_BYTES: Final = 256 << 10
 """Of one. Those of the field have 5 to 20 KB; together they never take more than 4 MiB of the agent's memory."""
 STORM_SECONDS: Final = 10.0
-"""No more than ``MOST`` failures are recorded in so long. Looking at a node of 250 pods takes 7 ms, and they would only
-push each other out.
+"""No more than ``MOST`` failures are recorded in so long. Looking at a node of 250 pods takes 7 ms, and they would
+only push each other out.
 """
 ARMED_SECONDS: Final = 10.0
 """How long one that waits for the next request is remembered without asking again."""
