@@ -95,7 +95,8 @@ class _Out:
         folder = self.settings
         for step in path[:-1]:
             folder = folder.setdefault(step, {})
-        folder[path[-1]] = value
+        if isinstance(folder, dict):  # else the schema says what is wrong with it
+            folder[path[-1]] = value
 
     def note(self, key: str, words: str) -> None:
         self.notes.append(f"{key}: {words}")
@@ -193,7 +194,8 @@ def _leave_out(out: _Out) -> None:
     """What is right in a file of Multus's, and has no place in one of ours, or had better none."""
     for key in NOT_SETTINGS:
         out.settings.pop(key, None)
-    if len(out.settings.get("delegates") or ()) == 1 and not out.settings.get("clusterNetwork"):
+    delegates = out.settings.get("delegates")
+    if isinstance(delegates, list) and len(delegates) == 1 and not out.settings.get("clusterNetwork"):
         out.note(
             "delegates",
             "Multus writes a copy of the cluster's own configuration here; leave it out, and the agent finds "

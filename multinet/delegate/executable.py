@@ -248,6 +248,7 @@ def failure(type_: str, code: int, stdout: bytes, stderr: bytes) -> MultinetErro
         plugin_code, message = answer.get("code", 0), answer.get("msg", "")
         if type(plugin_code) is not int or not 0 <= plugin_code <= MAX_CODE or not isinstance(message, str):
             raise DecodingFailure("'code' is not a number or 'msg' not a text")
+        message = message.strip()
     except MultinetError as error:
         return PluginFailed(
             f"{type_} failed (exit status {code}), and what it printed is no CNI error",

@@ -309,6 +309,18 @@ def test_every_key_of_multus_is_in_a_row() -> None:
             "'plugins' is not a list of one: the settings are one plugin's "
             "(plugins that are to come after it belong into the cluster network's own list)",
         ),
+        (
+            {"type": "multus", "delegates": True},
+            InvalidConfig,
+            "delegates: expected a list, got true (Configurations (or lists) written here instead of clusterNetwork; "
+            "the first is the cluster network, the others go to every pod)",
+        ),
+        (
+            {"type": "multus", "agent": 5, "metricsPort": 9091},
+            InvalidConfig,
+            "agent: expected an object, got the number 5 "
+            "(What only the node agent needs; a run without an agent does not look at it)",
+        ),
     ],
 )
 def test_what_cannot_be_served_is_refused(

@@ -131,6 +131,7 @@ def test_its_error_is_passed_on_with_its_code(program: Program):
         ("echo oops >&2; exit 2", "mine failed without an error message (exit status 2)", "oops"),
         ("kill -9 $$", "mine failed without an error message (exit status -9)", ""),
         ("""echo '{"msg": ""}'; exit 1""", "mine failed (exit status 1)", ""),
+        ("""echo '{"msg": " "}'; exit 1""", "mine failed (exit status 1)", ""),
         (
             "echo '[1]'; exit 1",
             "mine failed (exit status 1), and what it printed is no CNI error",
