@@ -17,7 +17,7 @@ from multinet.view.pools import gather
 
 
 def attachment(folder: Path, name: str, subnet: str, **more: Any) -> Attachment:
-    ipam = {"type": "host-local", "dataDir": str(folder), "ranges": [[{"subnet": subnet}]] if subnet else []}
+    ipam = {"type": "host-local", "dataDir": str(folder), "ranges": [[{"subnet": subnet}]]}
     plugin = {"type": "bridge", "bridge": "br0", "ipam": ipam, "capabilities": {"ipRanges": True}}
     conflist = NetConfList.of({"cniVersion": "1.1.0", "name": name, "plugins": [plugin]})
     return Attachment(network=f"shop/{name}", ifname="net1", conflist=conflist, **more)
@@ -76,7 +76,9 @@ def test_each_network_has_its_pool_and_the_pods_of_one_have_it_together(
 
 def test_a_pod_that_was_given_ranges_of_its_own_adds_them(tmp_path: Path) -> None:
     plain = attachment(tmp_path, "lan", "10.1.0.0/29")
-    own = attachment(tmp_path, "lan", "", capability_args={"ipRanges": [[{"subnet": "10.3.0.0/30"}]]})
+    own = attachment(
+        tmp_path, "lan", "10.1.0.0/29", capability_args={"ipRanges": [[{"subnet": "10.3.0.0/30"}]]}
+    )
 
     assert ranges(gather(journal(plain, own), None)) == {"lan": ["10.1.0.1-10.1.0.6", "10.3.0.1-10.3.0.2"]}
 
