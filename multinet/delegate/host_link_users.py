@@ -17,6 +17,7 @@ from multinet.errors import IOFailure, MultinetError
 from multinet.files import AnyPath
 from multinet.kernel.links import Link
 from multinet.kernel.namespace import Namespace
+from multinet.locks import Lock
 
 VERSION = 1
 
@@ -59,10 +60,10 @@ class Ledger:
     def __init__(self, folder: AnyPath) -> None:
         self._folder = folder
 
-    def lock(self) -> files.Lock:
+    def lock(self) -> Lock:
         """One for all links: each is held for as long as it takes to make or remove one."""
         files.make_dirs(self._folder, mode=0o700)
-        return files.Lock(f"{self._folder}{os.sep}lock")
+        return Lock(f"{self._folder}{os.sep}lock")
 
     def exists(self, host: Namespace, name: str) -> bool:
         """Is there a file, finished or not?"""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from multinet import damaged, files, log
 from multinet.errors import DecodingFailure, IOFailure, NewerRecord
+from multinet.locks import Lock
 from multinet.plan import Record
 from multinet.state.record import from_json, to_json
 
@@ -43,7 +44,7 @@ class Attachments:
 
     def lock(
         self, container_id: str, *, wait: bool = True, remaining: Callable[[], float] | None = None
-    ) -> files.Lock:
+    ) -> Lock:
         """Held while a verb works on a sandbox: CNI asks for one operation at a time on one container.
 
         Without ``wait``, entering it while somebody works on the sandbox raises Busy; with it, TryAgain when it
@@ -51,17 +52,17 @@ class Attachments:
         """
         files.make_dirs(self._locks, mode=0o700)
         number = zlib.crc32(container_id.encode()) % LOCKS
-        return files.Lock(f"{self._lock_prefix}{number:04d}", wait=wait, remaining=remaining)
+        return Lock(f"{self._lock_prefix}{number:04d}", wait=wait, remaining=remaining)
 
-    def joining(self, remaining: Callable[[], float] | None = None) -> files.Lock:
+    def joining(self, remaining: Callable[[], float] | None = None) -> Lock:
         """Held while a sandbox gets its first record. Any number at once."""
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(f"{self._lock_prefix}joining", shared=True, remaining=remaining)
+        return Lock(f"{self._lock_prefix}joining", shared=True, remaining=remaining)
 
-    def closed(self, remaining: Callable[[], float] | None = None) -> files.Lock:
+    def closed(self, remaining: Callable[[], float] | None = None) -> Lock:
         """While it is held nobody joins."""
         files.make_dirs(self._locks, mode=0o700)
-        return files.Lock(f"{self._lock_prefix}joining", remaining=remaining)
+        return Lock(f"{self._lock_prefix}joining", remaining=remaining)
 
     def write(self, record: Record) -> None:
         """Raises IOFailure; then nothing of the sandbox may be changed."""

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from multinet import files, steps
+from multinet import files, locks, steps
 from multinet.deadline import Deadline
 from multinet.errors import Busy, IOFailure, TryAgain
+from multinet.locks import Lock
 from multinet.waiting import gives_up
 from tests.support.wait import until
 
@@ -191,7 +192,7 @@ def test_a_read_only_file_system_is_told(read_only: Path) -> None:
         (lambda: files.overwrite(read_only / "a", b""), f"could not write {read_only}/a"),
         (lambda: files.create(read_only / "a", b""), f"could not create {read_only}/a"),
         (lambda: files.make_dirs(read_only / "a"), f"could not make the folder {read_only}/a"),
-        (lambda: files.Lock(read_only / "a").__enter__(), f"could not lock {read_only}/a"),
+        (lambda: Lock(read_only / "a").__enter__(), f"could not lock {read_only}/a"),
     ):
         with pytest.raises(IOFailure) as caught:
             work()
@@ -265,7 +266,7 @@ def test_a_lock_holds_against_other_threads(state: Path, heard: list[str]) -> No
 
     def work(number: int) -> None:
         for _ in range(20):
-            with files.Lock(state / "lock"):
+            with Lock(state / "lock"):
                 inside.append(number)
                 most.append(len(inside))
                 inside.remove(number)
@@ -282,36 +283,36 @@ def test_a_lock_holds_against_other_threads(state: Path, heard: list[str]) -> No
 def test_a_lock_goes_from_thread_to_thread_without_a_look_at_the_clock(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "FIRST_PAUSE", 300.0)
+    monkeypatch.setattr(locks, "FIRST_PAUSE", 300.0)
     lock, in_line = state / "lock", threading.Semaphore(0)
     held: list[int] = []
 
     def take(number: int) -> None:
-        waited = files.Lock(lock)
+        waited = Lock(lock)
         in_line.release()
         with waited:
             held.append(number)
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(16)]
-    with files.Lock(lock):
+    with Lock(lock):
         for thread in threads:
             thread.start()
         for _ in threads:
             in_line.acquire()
-        until(lambda: str(lock) in files._lines)
+        until(lambda: str(lock) in locks._lines)
     for thread in threads:
         thread.join(20)
     assert sorted(held) == list(range(16))
-    until(lambda: not files._lines)
+    until(lambda: not locks._lines)
 
 
 def test_a_lock_that_is_not_waited_for_is_refused_while_it_is_held(state: Path) -> None:
     lock = state / "lock"
 
-    with files.Lock(lock), pytest.raises(Busy) as refused, files.Lock(lock, wait=False):
+    with Lock(lock), pytest.raises(Busy) as refused, Lock(lock, wait=False):
         pytest.fail("it was held twice")
     assert str(refused.value) == f"could not lock {lock}: it is held"
-    with files.Lock(lock, wait=False):
+    with Lock(lock, wait=False):
         pass
 
 
@@ -323,12 +324,12 @@ def test_a_lock_that_is_held_for_ever_is_waited_for_as_long_as_there_is_time(
     ended = Deadline(1000)
     ended.end("the agent is being stopped")
 
-    with files.Lock(lock):
+    with Lock(lock):
         for remaining in (lambda: 0.0, ended.remaining, Deadline(0.3).remaining):
-            with pytest.raises(TryAgain) as refused, files.Lock(lock, remaining=remaining):
+            with pytest.raises(TryAgain) as refused, Lock(lock, remaining=remaining):
                 pytest.fail("it was held twice")
-        monkeypatch.setattr(files, "LOCK_SECONDS", 0.3)
-        with pytest.raises(TryAgain), files.Lock(lock, shared=True, remaining=Deadline.never().remaining):
+        monkeypatch.setattr(locks, "LOCK_SECONDS", 0.3)
+        with pytest.raises(TryAgain), Lock(lock, shared=True, remaining=Deadline.never().remaining):
             pytest.fail("it was held twice")
     assert str(refused.value) == (
         f"could not lock {lock} within 0 seconds: somebody holds it (the runtime will try again; `fuser -v {lock}` "
@@ -348,11 +349,11 @@ def test_who_waits_for_a_lock_gives_up_its_turn_and_has_the_lock_soon_after_it_i
 
     def wait() -> None:
         gives_up(aside)
-        with files.Lock(lock):
+        with Lock(lock):
             given.append(time.monotonic())
 
     thread = threading.Thread(target=wait)
-    with files.Lock(lock):
+    with Lock(lock):
         thread.start()
         assert steps_aside.wait(10)
         assert not given
@@ -377,11 +378,11 @@ def test_older_files_are_found_by_pattern_and_age(state: Path) -> None:
 def test_a_lock_holds_against_other_processes_and_ends_with_its_block(state: Path) -> None:
     lock = state / "lock"
     command = ["flock", "--nonblock", "--exclusive", lock, "true"]
-    with files.Lock(lock, mode=0o700):
+    with Lock(lock, mode=0o700):
         assert mode(lock) == 0o700
         assert subprocess.run(command).returncode == 1
     assert subprocess.run(command).returncode == 0
-    with pytest.raises(RuntimeError), files.Lock(lock):
+    with pytest.raises(RuntimeError), Lock(lock):
         raise RuntimeError
     assert subprocess.run(command).returncode == 0
 

@@ -14,6 +14,7 @@ from delegates.ipam.dhcp.lease import Key, Lease, Order
 from multinet import damaged, files, log
 from multinet.cni import jsonkeys
 from multinet.errors import DecodingFailure, IOFailure, MultinetError
+from multinet.locks import Lock
 
 FORMAT: Final = 1
 DAMAGED: Final = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -57,10 +58,10 @@ class Store:
         self._folder = folder
         self._boot_id = BOOT_ID.read_text(encoding="ascii").strip()
 
-    def lock(self) -> files.Lock:
+    def lock(self) -> Lock:
         """Raises Busy on entering while another process has them, IOFailure."""
         files.make_dirs(self._folder, 0o700)
-        return files.Lock(self._folder / "lock", wait=False)
+        return Lock(self._folder / "lock", wait=False)
 
     def write(self, saved: Saved) -> None:
         """Raises IOFailure."""

@@ -20,6 +20,7 @@ from multinet.cni.addresses import parse_ip
 from multinet.cni.names import check_container_id, check_ifname
 from multinet.cni.types import IP
 from multinet.errors import InvalidConfig, IOFailure, MultinetError, raise_together
+from multinet.locks import Lock
 
 LOCK_MODE = 0o750
 """The reference's."""
@@ -57,7 +58,7 @@ class Store:
     def __init__(self, folder: str, indexes: Indexes) -> None:
         self._folder = folder
         self._indexes = indexes
-        self._lock = files.Lock(f"{folder}/{LOCK}", LOCK_MODE)
+        self._lock = Lock(f"{folder}/{LOCK}", LOCK_MODE)
         self._stamp: Stamp
         self._trusted = False
         self._changed = False

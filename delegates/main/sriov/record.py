@@ -21,8 +21,8 @@ from delegates.main.sriov.conf import SWITCH, Wanted
 from multinet import damaged, files
 from multinet.cni import jsonkeys
 from multinet.errors import IOFailure, MultinetError
-from multinet.files import Lock
 from multinet.kernel.vfs import LINK_STATES, PROTOCOLS, Vf
+from multinet.locks import Lock
 
 FOLDER_MODE = 0o700
 OURS = "multinet"

@@ -22,6 +22,7 @@ from multinet import damaged, files
 from multinet.cni import jsonkeys
 from multinet.cni.types import IP
 from multinet.errors import IOFailure, MultinetError
+from multinet.locks import Lock
 
 Passage: TypeAlias = tuple[IP, str]
 """An address, and the zone of firewalld that it is in; "" where iptables' rules let it through."""
@@ -80,12 +81,12 @@ def path_of(data_dir: str, container_id: str, ifname: str) -> str:
 def opened(data_dir: str) -> AbstractContextManager[object]:
     """The folder, made where there is none, and nobody else's meanwhile."""
     files.make_dirs(data_dir, FOLDER_MODE)
-    return files.Lock(f"{data_dir}/lock")
+    return Lock(f"{data_dir}/lock")
 
 
 def found(data_dir: str) -> AbstractContextManager[object]:
     """The same for DEL, which makes nothing."""
-    return files.Lock(f"{data_dir}/lock") if os.path.isdir(data_dir) else nullcontext()
+    return Lock(f"{data_dir}/lock") if os.path.isdir(data_dir) else nullcontext()
 
 
 def forget(data_dir: str, container_id: str, ifname: str) -> None:
