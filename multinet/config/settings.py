@@ -171,4 +171,6 @@ def _yaml(content: bytes) -> Any:
     try:
         return yamls.load(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DecodingFailure(f"it is neither JSON nor YAML: {yamls.told(error)}", hint="correct the file") from error
+        raise DecodingFailure(
+            f"it is neither JSON nor YAML: {yamls.told(error)}", hint="correct the file"
+        ) from error
