@@ -17,6 +17,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 NODES: Final = (1, 2)
+MAC: Final = "02:00:00:00:77:{:02x}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,17 +112,21 @@ class Addresses:
 
     def network(self, number: int) -> Network:
         return Network(
-            mac=f"02:00:00:00:77:{10 + number:02x}",
+            mac=MAC.format(10 + number),
             addresses=[family.node.format(number) for family in self.families],
             pods=[family.pods.format(number) for family in self.families],
             dns=self.families[0].service(10),
         )
 
     def at_the_bridge(self) -> list[str]:
-        """Commands of ``ip`` that make it."""
+        """Commands of ``ip`` that make it.
+
+        Without a MAC that is set it gets another as ports come and go, and while one node is rebooted the others
+        would not reach the API server for up to a minute.
+        """
         host = ip_network(self.api_server).with_prefixlen
         return [
-            f"link add {self.bridge} type bridge",
+            f"link add {self.bridge} address {MAC.format(1)} type bridge",
             f"link set {self.bridge} up",
             f"address add {host} dev {self.bridge} nodad",
             *(
