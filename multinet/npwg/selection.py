@@ -148,7 +148,7 @@ def _selection(text: Text, node: Node, home: str) -> Selection:
         raise text.wrong(
             node.at, 'expected an object, not a string: write {"name": …}, or a list without JSON'
         )
-    found = fields(text, node, _KEYS, meant=_MEANT, required=("name",))
+    found = fields(text, node, KEYS, meant=_MEANT, required=("name",))
     wanted = {name: value for name, value in found.values.items() if value != ""}
     if wanted.get("ips") and "ipam_claim_reference" in wanted:
         place = found.places["ipam_claim_reference"]
@@ -175,12 +175,12 @@ def _device(value: str) -> str:
 
 
 def _port_mapping(text: Text, node: Node) -> PortMapping:
-    found = fields(text, node, _PORT_KEYS, required=("hostPort", "containerPort"))
+    found = fields(text, node, PORT_KEYS, required=("hostPort", "containerPort"))
     return PortMapping(**{name: value for name, value in found.values.items() if value != ""})
 
 
 def _bandwidth(text: Text, node: Node) -> Bandwidth:
-    return Bandwidth(**fields(text, node, _BANDWIDTH_KEYS).values)
+    return Bandwidth(**fields(text, node, BANDWIDTH_KEYS).values)
 
 
 def element(selection: Selection) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def element(selection: Selection) -> dict[str, Any]:
     written = {key: value for key, value in written.items() if value}
     if selection.bandwidth is not None:
         written["bandwidth"] = {
-            key: getattr(selection.bandwidth, name) for key, (name, _) in _BANDWIDTH_KEYS.items()
+            key: getattr(selection.bandwidth, name) for key, (name, _) in BANDWIDTH_KEYS.items()
         }
     if selection.default_route is not None:
         written["default-route"] = [str(gateway) for gateway in selection.default_route]
@@ -219,21 +219,21 @@ def _written_port(mapping: PortMapping) -> dict[str, Any]:
 _PORT = integer(1, 65535)
 _RATE = integer(0, MAX_INT)
 
-_PORT_KEYS: Mapping[str, tuple[str, Rule[Any]]] = {
+PORT_KEYS: Mapping[str, tuple[str, Rule[Any]]] = {
     "hostPort": ("host_port", _PORT),
     "containerPort": ("container_port", _PORT),
     "protocol": ("protocol", _or_empty(string(values.protocol))),
     "hostIP": ("host_ip", _or_empty(string(values.ip))),
 }
 
-_BANDWIDTH_KEYS: Mapping[str, tuple[str, Rule[Any]]] = {
+BANDWIDTH_KEYS: Mapping[str, tuple[str, Rule[Any]]] = {
     "ingressRate": ("ingress_rate", _RATE),
     "ingressBurst": ("ingress_burst", _RATE),
     "egressRate": ("egress_rate", _RATE),
     "egressBurst": ("egress_burst", _RATE),
 }
 
-_KEYS: Mapping[str, tuple[str, Rule[Any]]] = {
+KEYS: Mapping[str, tuple[str, Rule[Any]]] = {
     "name": ("name", string(values.subdomain)),
     "namespace": ("namespace", _or_empty(string(values.label))),
     "interface": ("interface", _or_empty(string(values.ifname))),

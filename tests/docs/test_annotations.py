@@ -24,6 +24,10 @@ EXPLAINED = {"on-the-fabric", "with-a-device"}
 """Pods of examples that want hardware."""
 
 
+NESTED = {*selection.PORT_KEYS, *selection.BANDWIDTH_KEYS}
+"""Keys of the objects that are values of others."""
+
+
 def told(title: str) -> set[str]:
     """The keys in the first column of a section's tables."""
     section = README.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
@@ -31,24 +35,8 @@ def told(title: str) -> set[str]:
     return set(re.findall(r"`([^`]+)`", " ".join(rows)))
 
 
-EVERYTHING = selection.Selection(
-    namespace="n",
-    name="n",
-    interface="i",
-    ips=selection.parse('[{"name": "n", "ips": ["10.0.0.1"]}]', home="n")[0].ips,
-    mac="02:00:00:00:00:01",
-    infiniband_guid="02:00:00:00:00:00:00:01",
-    port_mappings=(selection.PortMapping(host_port=1, container_port=1),),
-    bandwidth=selection.Bandwidth(),
-    device_id="d",
-    cni_args={"a": 1},
-    default_route=(),
-    ipam_claim_reference="c",
-)
-
-
 def test_every_key_of_the_annotation_is_told_and_has_an_example() -> None:
-    keys = set(selection.element(EVERYTHING))
+    keys = set(selection.KEYS)
     asked = [
         key
         for documents in EXAMPLES
@@ -60,6 +48,7 @@ def test_every_key_of_the_annotation_is_told_and_has_an_example() -> None:
 
     assert told("The networks of a pod") == keys
     assert set(asked) == keys
+    assert [key for key in NESTED if f"`{key}`" not in README] == []
 
 
 def test_every_annotation_is_told() -> None:
@@ -90,7 +79,7 @@ def short(shown: Pod, sandbox: Commands) -> None:
 
 
 def from_another_namespace(shown: Pod, sandbox: Commands) -> None:
-    assert interfaces(shown)["net1"][0] == "shared/metrics"
+    assert interfaces(shown)["metrics0"] == ("shared/metrics", ["10.92.0.4/24"])
 
 
 def as_asked_for(shown: Pod, sandbox: Commands) -> None:
