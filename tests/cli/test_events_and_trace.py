@@ -14,6 +14,7 @@ import pytest
 
 from multinet.cli.requests import rows, trace
 from multinet.daemon.history import Call, Happened, Phase
+from tests.cli.conftest import ROOT
 from tests.cli.settings_of_a_node import NodeFiles, run
 from tests.daemon.conftest import MakeSandbox
 from tests.daemon.conftest import make_node as make_node
@@ -289,3 +290,14 @@ def test_an_event_stands_beside_the_request_that_it_tells_of() -> None:
         ("3f2a91c0", "shop/web-0", "FailedNetworks x3"),
     ]
     assert [row.says for row in found] == ["no file", "no room", REQUEST.error]
+
+
+def test_the_keys_that_programs_read_are_all_told_and_no_others() -> None:
+    readme = (ROOT / "multinet" / "cli" / "README.md").read_text(encoding="utf-8")
+    (of_events,) = re.findall(r"^\| `events` \| (.*) \|$", readme, re.MULTILINE)
+    (of_trace,) = re.findall(r"^`trace` is one request: (.*?)\.$", readme, re.MULTILINE | re.DOTALL)
+    told = trace.to_json(REQUEST)
+    inner = {key for part in (*told["phases"], *told["calls"]) for key in part}
+
+    assert set(re.findall(r"`(\w+)`", of_events)) == set(rows.to_json(rows.Row(node="n", happened=REQUEST)))
+    assert set(re.findall(r"`(\w+)`", of_trace)) == set(told) | inner
