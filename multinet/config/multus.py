@@ -154,12 +154,14 @@ def _on_the_node(key: str, value: Any, out: _Out) -> Any:
 
 
 def _namespaces(key: str, value: Any, out: _Out) -> None:
+    """`globalNamespaces`: a list, or names with commas between them"""
     if isinstance(value, str):
         value = [name.strip() for name in value.split(",") if name.strip()]
     out.settings[key] = value
 
 
 def _log_level(key: str, value: Any, out: _Out) -> None:
+    """`logLevel`: `panic` is called `error`, `verbose` is called `info`"""
     if not isinstance(value, str):
         out.settings[key] = value
         return
@@ -169,6 +171,7 @@ def _log_level(key: str, value: Any, out: _Out) -> None:
 
 
 def _auxiliary(key: str, value: Any, out: _Out) -> None:
+    """refused: put the further plugins into the cluster network's own list"""
     if value:
         raise UnsupportedField(
             f"{key}: {value!r} is not served",
@@ -177,12 +180,14 @@ def _auxiliary(key: str, value: Any, out: _Out) -> None:
 
 
 def _metrics(key: str, value: Any, out: _Out) -> None:
+    """`agent.metrics`, at the loopback: metrics name pods"""
     if value:
         out.put(("agent", "metrics"), f"127.0.0.1:{value}")
         out.note(key, "Multus serves every address of the node, we the loopback: metrics name pods")
 
 
 def _connections(key: str, value: Any, out: _Out) -> None:
+    """`agent.workers`: further requests wait in a queue"""
     if value:
         out.put(("agent", "workers"), value)
         out.note(
@@ -212,6 +217,7 @@ def _leave_out(out: _Out) -> None:
     )
 
 
+# Each says in its docstring what becomes of the key, for the table in README.md.
 SPECIAL: Mapping[str, Callable[[str, Any, _Out], None]] = {
     "globalNamespaces": _namespaces,
     "logLevel": _log_level,

@@ -32,10 +32,11 @@ def agent() -> str:
 
 
 def of_multus() -> str:
-    """Multus's keys that have another name here, or none."""
+    """Multus's keys that have another name or meaning here, or none."""
     renamed = {key: f"`{'.'.join(path)}`" for key, path in multus.RENAMED.items()}
     told = {key: f"no effect: {why}" for key, why in multus.WITHOUT_EFFECT.items()}
-    rows = (f"| `{key}` | {words} |\n" for key, words in sorted({**renamed, **told}.items()))
+    special = {key: make.__doc__ for key, make in multus.SPECIAL.items()}
+    rows = (f"| `{key}` | {words} |\n" for key, words in sorted({**renamed, **told, **special}.items()))
     return "| Multus's key | here |\n|---|---|\n" + "".join(rows)
 
 
