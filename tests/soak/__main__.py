@@ -1,14 +1,17 @@
 """``python -m tests.soak --steps N --seed S``: what `make soak` runs. The last line is JSON.
 
-``--sequence`` plays that one of the seed's sequences and no other. The exit status is 1 when something was found.
+``--sequence`` plays that one of the seed's sequences and no other. Whoever interrupts it is told how far it came. The
+exit status is 1 when something was found.
 """
 
 from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from tests.soak.draw import sequence
@@ -27,24 +30,34 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
     parser.add_argument("--sequence", type=int)
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     world.enter()
     tally = Tally(seed=asked.seed)
+    with suppress(KeyboardInterrupt):
+        run(asked.seed, asked.steps, asked.sequence, tally)
+    print(tally.table())
+    print(tally.line())
+    return 1 if tally.found else 0
+
+
+def run(seed: int, steps: int, number: int | None, tally: Tally) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="mn-soak-") as folder,
         ControlPlane(Path(folder, "plane")) as plane,
     ):
         kubeobjects.install(plane)
         new_rig = rigs(plane, ROOT / ".cache" / "peers", SHIM)
-        if asked.sequence is None:
-            soak(asked.seed, asked.steps, new_rig, tally, lambda why: print(why, flush=True))
-        else:
-            with new_rig() as rig:
-                if why := find(sequence(asked.seed, asked.sequence), new_rig, rig, tally):
-                    tally.found.append(why)
-                    print(why)
-    print(tally.table())
-    print(tally.line())
-    return 1 if tally.found else 0
+        if number is None:
+            soak(seed, steps, new_rig, tally, say)
+            return
+        with new_rig() as rig:
+            if why := find(sequence(seed, number), new_rig, rig, tally):
+                tally.found.append(why)
+                say(why)
+
+
+def say(words: str) -> None:
+    print(words, flush=True)
 
 
 if __name__ == "__main__":

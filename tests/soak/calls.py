@@ -72,6 +72,8 @@ class Calls:
             for verb, place in calls
         ]
         (verb, first), *_ = calls
+        if trouble is Trouble.HANG_UP:
+            self._rig.wait_alive()
         if trouble is Trouble.KILL_PLUGIN:
             self._order_death(verb, moment)
         elif trouble is not None:
@@ -116,7 +118,6 @@ class Calls:
         env = self._rig.node.environment(one.verb, sandbox)
         for name in ("CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS"):
             env.pop(name)
-        self._rig.wait_alive()
         client = Shim(self._rig.node.socket, seconds=CALL_SECONDS)
         files = [
             os.open(path, os.O_RDONLY)
@@ -154,10 +155,9 @@ class Calls:
             )
 
         until(lambda: came() or over(), seconds=CALL_SECONDS, what="the trouble, or the end of the calls")
-        if not came():
-            rig.disarm()
-            if not came():  # it may have come between the two looks
-                return
+        if not came() and rig.disarm():
+            return
+        until(came, seconds=CALL_SECONDS, what="the agent to feel what it was told")
         self._tally.faults[str(trouble)] += 1
         self._tally.moments.add(kind_of(rig.last_step()))
         for one in self.ended:
@@ -254,15 +254,17 @@ class Calls:
     # --- calls for no pod ---
 
     def collect(self, forgotten: Place | None, beside: Sequence[Place]) -> bool:
-        """GC, with ADDs at the same time. Was there an excuse for not clearing up?"""
+        """GC, with ADDs at the same time, which its list only names if they stood before. Was there an excuse for not
+        clearing up? What a request still works on is no excuse: that is waited for.
+        """
         model = self._model
+        until(self._rig.at_rest, seconds=CALL_SECONDS, what="the agent to be at rest")
         valid = [
             {"containerID": place.id, "ifname": "eth0"}
             for place in model.places
-            if place is not forgotten and (place.phase is not Phase.ABSENT or place in beside)
+            if place is not forgotten and place.phase is not Phase.ABSENT
         ]
         leases = look.leases(self._rig.node.ipam)
-        # An ADD that comes while GC runs is spared, but the range is only free when GC has been there.
         self.ended = [
             Begun(
                 verb="ADD",

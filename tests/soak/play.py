@@ -233,7 +233,11 @@ class Player:
         for place in beside:
             self._ready_for_add(place)
         excused = self._calls.collect(forgotten, beside)
-        self._judge_all(self._calls.ended)
+        for one in self._calls.ended:
+            if one.went_well and one.place.phase is Phase.ABSENT and self._judge.is_absent(one.place):
+                self._gone(one.place)  # the GC came after it: whole or nothing
+            else:
+                self._judge_one(one)
         if forgotten is None or forgotten.lost or forgotten.phase is Phase.ABSENT:
             return
         if self._judge.is_absent(forgotten):

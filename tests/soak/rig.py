@@ -178,8 +178,13 @@ class Rig:
         new.write_text(f"{what} {step}")
         new.rename(self.folder / "arm")
 
-    def disarm(self) -> None:
-        self.arm("NOTHING", 0)
+    def disarm(self) -> bool:
+        """False when it is too late."""
+        for name in ("arm", "arm.taken"):  # in the order in which they are renamed
+            with suppress(FileNotFoundError):
+                (self.folder / name).unlink()
+                return True
+        return False
 
     @property
     def died(self) -> bool:
