@@ -6,15 +6,17 @@ The same for every driver: all it needs is a kubeconfig.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import urllib3
 from kubernetes import client, config
 from websocket import WebSocketBadStatusException, create_connection
+
+from tests.support.places import place
 
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -24,18 +26,6 @@ SECONDS = 60.0
 """For an answer, and between two pieces of what a program writes."""
 ENDED = 3
 """The channel of a program's exit status."""
-
-PLURALS: Mapping[str, str] = {
-    "DeviceClass": "deviceclasses",
-    "NetworkPolicy": "networkpolicies",
-    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
-    "NetworkAttachmentDefinition": "network-attachment-definitions",
-}
-"""Of kinds that don't just take an s."""
-CLUSTER_WIDE = {
-    *("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "DeviceClass", "Namespace", "Node"),
-    *("PriorityClass", "ResourceSlice", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
-}
 
 
 class Refused(AssertionError):
@@ -232,25 +222,3 @@ def _status(ended: Mapping[str, Any]) -> int:
     if not found:
         raise Refused(ended.get("code", 500), f"{ended['message']} {causes}")
     return found[0]
-
-
-def place(one: Mapping[str, Any]) -> str:
-    """The path of an object."""
-    version, kind, metadata = one["apiVersion"], one["kind"], one["metadata"]
-    return "/".join(
-        [
-            f"/apis/{version}" if "/" in version else f"/api/{version}",
-            *([] if kind in CLUSTER_WIDE else ["namespaces", metadata.get("namespace", "default")]),
-            PLURALS.get(kind, f"{kind.lower()}s"),
-            quote(metadata["name"], safe=":"),
-        ]
-    )
-
-
-def path_of(version: str, kind: str, name: str, namespace: str = "") -> str:
-    """``path_of("apps/v1", "Deployment", "web", "default")``"""
-    return place({"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})
-
-
-def by_name(items: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {item["metadata"]["name"]: item for item in items}

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from e2e.cluster.api import Api, path_of
+from e2e.cluster.api import Api
 from e2e.cluster.driver import Lifetime, run
+from tests.support.places import path_of
 from tests.support.wait import until
 
 WORKERS: Final = 2

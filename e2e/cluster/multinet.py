@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import yaml
 
-from e2e.cluster.api import path_of
 from e2e.cluster.driver import Driver, run
 from e2e.cluster.pods import ready
 from tests.support import tree
+from tests.support.places import path_of
 from tests.support.wait import until
 
 KUSTOMIZE: Final = tree.ROOT / ".cache" / "cluster" / "kustomize"

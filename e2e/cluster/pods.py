@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from e2e.cluster.api import path_of
 from e2e.cluster.driver import BUSYBOX, Driver
+from tests.support.places import path_of
 from tests.support.wait import until
 
 NETWORKS: Final = "k8s.v1.cni.cncf.io/networks"

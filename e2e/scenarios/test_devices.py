@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from e2e.cluster.api import path_of
 from e2e.cluster.driver import Driver
 from e2e.cluster.plugins import DEVICE_PLUGINS, REGISTRY, device_plugin, dra_plugin
 from e2e.cluster.pods import Space, entry
 from e2e.scenarios.networks import host_local
+from tests.support.places import path_of
 from tests.support.wait import until
 
 RED, BLUE, GREEN = "e2e.multinet.dev/red", "e2e.multinet.dev/blue", "e2e.multinet.dev/green"

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from e2e.cluster.api import path_of
 from e2e.cluster.driver import Driver
 from e2e.cluster.multinet import Multinet
 from e2e.cluster.pods import Space
 from e2e.scenarios.networks import macvlan
 from tests.support import tree
+from tests.support.places import path_of
 from tests.support.wait import until
 
 FLANNELD: Final = tree.ROOT / ".cache" / "flannel" / "flannel"

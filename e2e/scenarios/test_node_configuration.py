@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.api import path_of
 from e2e.cluster.multinet import Multinet
 from e2e.cluster.pods import Space, ready
 from e2e.scenarios.networks import bridge
+from tests.support.places import path_of
 from tests.support.wait import until
 
 FOLDER = "/etc/cni/net.d"

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import pytest
 
-from e2e.cluster.api import path_of
 from e2e.cluster.driver import Driver
 from e2e.cluster.multinet import Multinet
 from e2e.cluster.pods import PORT, Space, entry, ready
 from e2e.scenarios.conftest import MakeCluster
 from e2e.scenarios.networks import host_local, macvlan
+from tests.support.places import path_of
 from tests.support.wait import until
 
 DAD_SECONDS = 10.0

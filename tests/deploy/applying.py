@@ -6,22 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.support.controlplane import APPLY_PATCH, ControlPlane
-
-PLURALS = {
-    "NetworkAttachmentDefinition": "network-attachment-definitions",
-    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
-}
-CLUSTER_WIDE = {
-    *("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Node"),
-    *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
-}
-
-
-def place(one: Mapping[str, Any]) -> str:
-    version, kind, metadata = one["apiVersion"], one["kind"], one["metadata"]
-    where = "" if kind in CLUSTER_WIDE else f"/namespaces/{metadata.get('namespace', 'default')}"
-    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    return f"{root}{where}/{PLURALS.get(kind, kind.lower() + 's')}/{metadata['name']}"
+from tests.support.places import place
 
 
 def apply(plane: ControlPlane, *objects: Mapping[str, Any], dry_run: bool = False) -> list[dict[str, Any]]:
