@@ -37,6 +37,8 @@ class Failure:
     definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     resource: str = ""
     """Of all of them."""
+    devices: Sequence[str] = ()
+    """Of that resource, which the pod's container was given."""
     also: str = ""
     """What the runtime is told besides."""
     explain: Sequence[str] | None = None
@@ -67,6 +69,17 @@ FAILURES: Final[Mapping[str, Failure]] = {
         resource=RESOURCE,
         networks="a",
         says=f"no device of the resource '{RESOURCE}' is left for shop/a",
+        mend="request as many of it in the pod's containers as there are networks that need one",
+    ),
+    "11 one device for two networks": Failure(
+        definitions={
+            "a": {"cniVersion": "1.0.0", "type": "host-device"},
+            "b": {"cniVersion": "1.0.0", "type": "host-device"},
+        },
+        resource=RESOURCE,
+        devices=["0000:3b:02.1"],
+        networks="a, b",
+        says=f"no device of the resource '{RESOURCE}' is left for shop/b",
         mend="request as many of it in the pod's containers as there are networks that need one",
     ),
     "12 a version that the plugin does not serve": Failure(
@@ -145,7 +158,7 @@ def test_a_pod_whose_network_fails_is_told_why_and_what_to_do(
         )
     networks = failure.networks if isinstance(failure.networks, str) else json.dumps(failure.networks)
     one = sandbox(networks)
-    kubelet.give(f"{kube_namespace}/{one.pod['metadata']['name']}", {"main": {}})
+    kubelet.give(f"{kube_namespace}/{one.pod['metadata']['name']}", {"main": {RESOURCE: failure.devices}})
     ear.words[one.pod["metadata"]["name"]] = "POD"
 
     assert ear.runtime(node.call("ADD", one)) == {
