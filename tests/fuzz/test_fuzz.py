@@ -46,12 +46,6 @@ PROMISED = {
 
 NEVER_TAKEN = {"error of a program", "Status"}
 """They are errors: to be refused is what they are read for."""
-NEVER_REFUSED = {
-    "the agent's socket": "a caller is hung up on",
-    "rules as iptables prints them": "what others wrote is read as far as it goes",
-    "owner of a reservation": "what names nobody is nobody's",
-}
-"""Those whose damage is no error of whoever reads it."""
 
 
 @pytest.fixture(autouse=True)
