@@ -49,6 +49,8 @@ PROBE = 4096
 UNFINISHED_SECONDS = 3600.0
 """A file that has its ``temporary`` name for that long has no writer any more."""
 
+NO_FOLDER = (FileNotFoundError, NotADirectoryError)
+
 NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR)
 """What open() says where the file system has no unnamed files (NFS; overlayfs before Linux 6.1)."""
 
@@ -122,11 +124,20 @@ def let_owner_in(folder: AnyPath) -> None:
         raise failure("change the mode of", folder, error) from error
 
 
-def write_atomic(path: AnyPath, data: bytes, mode: int = 0o600) -> None:
-    """Write a file that readers see as it was or as it is now. One writer at a time: it is theirs to lock."""
+def write_atomic(path: AnyPath, data: bytes, mode: int = 0o600, dirs: int | None = None) -> None:
+    """Write a file that readers see as it was or as it is now. One writer at a time: it is theirs to lock.
+
+    ``dirs``: the mode of folders, which are made where they are missing.
+    """
     unfinished = temporary(path)
     try:
-        _write_named(unfinished, data, mode)
+        try:
+            _write_named(unfinished, data, mode)
+        except NO_FOLDER:
+            if dirs is None:
+                raise
+            make_dirs(os.path.dirname(unfinished), dirs)
+            _write_named(unfinished, data, mode)
         steps.step(f"rename {unfinished} to {path}")
         os.replace(unfinished, path)
     except OSError as error:

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from multinet import steps
 from multinet.errors import Busy, TryAgain
-from multinet.files import AnyPath, failure
+from multinet.files import NO_FOLDER, AnyPath, failure, make_dirs
 from multinet.waiting import waiting
 
 LOCK_SECONDS = 60.0
@@ -60,10 +60,13 @@ class Lock:
         *,
         wait: bool = True,
         shared: bool = False,
+        dirs: int | None = None,
         remaining: Callable[[], float] | None = None,
     ) -> None:
+        """``dirs``: the mode of folders, which are made where they are missing."""
         self._path = path
         self._mode = mode
+        self._dirs = dirs
         self._how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         self._wait = wait
         self._remaining = remaining
@@ -73,7 +76,11 @@ class Lock:
         try:
             try:
                 fd = os.open(self._path, os.O_RDONLY)
-            except FileNotFoundError:
+            except NO_FOLDER as error:  # or no file in it
+                if self._dirs is not None:
+                    make_dirs(os.path.dirname(self._path), self._dirs)
+                elif isinstance(error, NotADirectoryError):
+                    raise
                 steps.step(f"create {self._path}")
                 fd = os.open(self._path, os.O_RDONLY | os.O_CREAT, self._mode)
             try:

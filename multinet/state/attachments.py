@@ -27,6 +27,8 @@ LOCKS = 1024
 removing a lock file that another waits on is how two get the same lock. Many, since a plugin that hangs holds
 up whoever shares its sandbox's."""
 
+FOLDER_MODE = 0o700
+
 LONGEST_NAME = 200
 """A file's name may have 255 bytes, and has some more while it is written. Longer ones are hashed."""
 
@@ -50,25 +52,21 @@ class Attachments:
         Without ``wait``, entering it while somebody works on the sandbox raises Busy; with it, TryAgain when it
         takes too long, or nothing of ``remaining()`` is left.
         """
-        files.make_dirs(self._locks, mode=0o700)
         number = zlib.crc32(container_id.encode()) % LOCKS
-        return Lock(f"{self._lock_prefix}{number:04d}", wait=wait, remaining=remaining)
+        return Lock(f"{self._lock_prefix}{number:04d}", wait=wait, dirs=FOLDER_MODE, remaining=remaining)
 
     def joining(self, remaining: Callable[[], float] | None = None) -> Lock:
         """Held while a sandbox gets its first record. Any number at once."""
-        files.make_dirs(self._locks, mode=0o700)
-        return Lock(f"{self._lock_prefix}joining", shared=True, remaining=remaining)
+        return Lock(f"{self._lock_prefix}joining", shared=True, dirs=FOLDER_MODE, remaining=remaining)
 
     def closed(self, remaining: Callable[[], float] | None = None) -> Lock:
         """While it is held nobody joins."""
-        files.make_dirs(self._locks, mode=0o700)
-        return Lock(f"{self._lock_prefix}joining", remaining=remaining)
+        return Lock(f"{self._lock_prefix}joining", dirs=FOLDER_MODE, remaining=remaining)
 
     def write(self, record: Record) -> None:
         """Raises IOFailure; then nothing of the sandbox may be changed."""
-        files.make_dirs(self._folder, mode=0o700)
         file = self._file(record.plan.container_id, record.plan.ifname)
-        files.write_atomic(file, to_json(record))
+        files.write_atomic(file, to_json(record), dirs=FOLDER_MODE)
         # The kernel's own time of a file is up to a tick too early, and ``written`` is asked who came first.
         now = time.time_ns()
         os.utime(file, ns=(now, now))
@@ -149,7 +147,7 @@ class Attachments:
 
     def writable(self) -> None:
         """Raise IOFailure when a record could not be written now."""
-        files.make_dirs(self._folder, mode=0o700)
+        files.make_dirs(self._folder, mode=FOLDER_MODE)
         files.probe_writable(self._folder)
 
     def count(self) -> int:

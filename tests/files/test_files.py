@@ -399,3 +399,21 @@ def test_a_folder_that_keeps_its_owner_out_is_opened_to_him_and_to_nobody_else(
 
     assert [folder.stat().st_mode & 0o777 for folder in (closed, open_)] == [0o700, 0o711]
     assert heard == [f"let root into {closed}"]
+
+
+def test_folders_that_are_missing_are_made_on_the_way(state: Path):
+    files.write_atomic(state / "a" / "b" / "file", b"content", dirs=0o700)
+    assert (state / "a" / "b" / "file").read_bytes() == b"content"
+    with Lock(state / "a" / "c" / "lock", dirs=0o750):
+        assert (state / "a" / "c" / "lock").exists()
+    assert [(state / name).stat().st_mode & 0o777 for name in ("a/b", "a/c")] == [0o700, 0o750]
+
+
+def test_a_file_where_a_folder_is_to_be_made_is_named(state: Path):
+    (state / "file").touch()
+    for write in (
+        lambda: files.write_atomic(state / "file" / "a", b"", dirs=0o700),
+        lambda: Lock(state / "file" / "a", dirs=0o700).__enter__(),
+    ):
+        with pytest.raises(IOFailure, match=f"could not make the folder {state}/file: File exists"):
+            write()

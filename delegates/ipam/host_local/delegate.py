@@ -35,10 +35,9 @@ class HostLocal(Delegate[HostLocalConf]):
     def add(self, call: Call[HostLocalConf], undo: Undo) -> Result:
         conf = call.conf
         dns = resolvconf.read(conf.resolv_conf) if conf.resolv_conf else DNS()
-        files.make_dirs(_folder(call))
         requested = list(conf.requested)
         ips = []
-        with self._store(call) as store:
+        with Store(_folder(call), self._indexes, made=True) as store:
             for number, ranges in enumerate(conf.sets):
                 wanted = next((address for address in requested if ranges.range_of(address)), None)
                 if wanted is not None:

@@ -23,6 +23,7 @@ from multinet.errors import InvalidConfig, IOFailure, MultinetError, raise_toget
 from multinet.locks import Lock
 
 LOCK_MODE = 0o750
+FOLDER_MODE = 0o755
 """The reference's."""
 
 
@@ -51,14 +52,14 @@ def read_owner(content: bytes) -> Owner | None:
 
 
 class Store:
-    """The folder, locked and read: ``with Store(folder, indexes) as store: ...``. It must exist."""
+    """The folder, locked and read: ``with Store(folder, indexes) as store: ...``. It must exist, or is ``made``."""
 
     index: Index
 
-    def __init__(self, folder: str, indexes: Indexes) -> None:
+    def __init__(self, folder: str, indexes: Indexes, *, made: bool = False) -> None:
         self._folder = folder
         self._indexes = indexes
-        self._lock = Lock(f"{folder}/{LOCK}", LOCK_MODE)
+        self._lock = Lock(f"{folder}/{LOCK}", LOCK_MODE, dirs=FOLDER_MODE if made else None)
         self._stamp: Stamp
         self._trusted = False
         self._changed = False
