@@ -164,7 +164,7 @@ class Judge:
         used = {network.host_link for place in standing for network in place.networks} - {""}
 
         def wrong() -> list[str]:
-            there = self._rig.files() - self._rig.baseline.files
+            there = self._rig.disks.files() - self._rig.baseline.files
             links = {name for name in there if name.startswith("state/host-links/")}
             walls = {name for name in there if name.startswith("firewall/")}
             found = [f"{name} is there" for name in sorted(there - due - unfinished - links - walls)]

@@ -8,16 +8,17 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.soak import look
-from tests.soak.deeds import Disk
+from tests.soak.clocks import CLOCKS, clock
+from tests.soak.disks import Disks
+from tests.soak.dying import plugins
 from tests.soak.gateway import Gateway
 from tests.soak.model import Definitions
 from tests.soak.networks import ALL, FURTHER
@@ -31,28 +32,8 @@ from tests.support.wait import until
 SETTLE_SECONDS: Final = 20.0
 """For what comes by itself: agents start, namespaces go, late statuses are told, watches come back."""
 OK: Final = 200
-DISK_BYTES: Final = 512 << 10
-"""Of each small disk: a few dozen records, and filled in no time."""
-CLOCKS: Final = (0, 10_000_000, -1)
-"""Monotonic clocks that an agent can be started with: seconds that are added to the machine's; -1: half of it is
-taken away."""
 RECONCILE_SECONDS: Final = 2
 """What nothing comes for is cleared in rounds; often, so that they meet with everything else."""
-
-DYING_PTP = """\
-#!/bin/sh
-# The reference's ptp; where a file of the verb's name is, it is killed once: before, during or after its work.
-ptp={bin}/ptp
-order={orders}/$CNI_COMMAND
-[ -e "$order" ] && mv "$order" "$order.$$" 2>/dev/null || exec "$ptp"
-read -r moment < "$order.$$"
-rm "$order.$$"
-case $moment in
-before) kill -KILL $$ ;;
-after) "$ptp" > /dev/null; kill -KILL $$ ;;
-*) "$ptp" <&0 & sleep "$moment"; kill -KILL $! 2> /dev/null; kill -KILL $$ ;;
-esac
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,10 +51,12 @@ class Rig:
         self.plane = plane
         self.folder = folder
         self._stack = ExitStack()
-        self._disks: dict[str, Disk] = {}
+        self.disks = Disks(folder)
         self._peers = peers
         self._shim = shim
         self.clocks: list[Path] = []
+        self.orders = folder / "orders"
+        """Where the plugin that can be killed looks for its order, by the verb."""
         self.definitions = Definitions()
 
     def __enter__(self) -> Self:
@@ -102,7 +85,7 @@ class Rig:
             folder=self.folder,
             host=self.host,
             plane=self.plane,
-            bin_dir=self._programs(),
+            bin_dir=plugins(self.folder, self._peers, self.orders),
             shim=self._shim,
             wrapper=self._home,
             program=("-m", "tests.soak.agent"),
@@ -112,8 +95,7 @@ class Rig:
                 "events": "failures",
             },
         )
-        for disk in ("state", "ipam"):
-            self._stack.enter_context(small_disk(self.folder / disk))
+        self._stack.enter_context(self.disks.mounted())
         self.clocks = [self._stack.enter_context(clock(self.folder, shift)) for shift in CLOCKS]
         self._stack.enter_context(self.node)
         self.node.primary()
@@ -121,19 +103,7 @@ class Rig:
             self.define(name, 0)
         self.node.start()
         self.steps = self._measure_steps()
-        self.baseline = Baseline(host=look.host(self.host), files=self.files())
-
-    def _programs(self) -> Path:
-        """The reference's plugins, and one that dies when told to."""
-        folder, self.orders = self.folder / "bin", self.folder / "orders"
-        for made in (folder, self.orders):
-            made.mkdir()
-        for file in self._peers.iterdir():
-            (folder / file.name).symlink_to(file)
-        program = folder / "mortal-ptp"
-        program.write_text(DYING_PTP.format(bin=self._peers, orders=self.orders))
-        program.chmod(0o755)
-        return folder
+        self.baseline = Baseline(host=look.host(self.host), files=self.disks.files())
 
     def _measure_steps(self) -> dict[tuple[str, str], int]:
         """How many steps each verb takes for each network: in between lie the moments at which it can be disturbed.
@@ -244,46 +214,6 @@ class Rig:
     def remove_pod(self, pod: dict[str, Any]) -> None:
         kubeobjects.delete_pod(self.plane, self.namespace, pod["metadata"]["name"])
 
-    # --- the disks ---
-
-    def disk(self, folder: str) -> Disk | None:
-        return self._disks.get(folder)
-
-    def fill(self, folder: str, how: Disk | None) -> None:
-        """What is there stays readable; None: all is well again."""
-        place = self.folder / folder
-        if self._disks.pop(folder, None) is Disk.READ_ONLY:
-            remount(place, "rw")
-        (place / "waste").unlink(missing_ok=True)
-        if how is Disk.READ_ONLY:
-            until(lambda: remount(place, "ro"), seconds=20, what=f"{folder} to be mounted for reading")
-        if how is Disk.FULL:
-            with suppress(OSError):  # ENOSPC, when no more fits
-                (place / "waste").write_bytes(bytes(2 * DISK_BYTES))
-        if how is not None:
-            self._disks[folder] = how
-
-    def files(self) -> frozenset[str]:
-        """All that there is on disk, without what is not of any pod: locks, and the round robin's marks."""
-        folders = ("state", "ipam", "devinfo", "multus", "libcni", "firewall")
-        return frozenset(
-            str(file.relative_to(self.folder))
-            for folder in folders
-            for file in (self.folder / folder).rglob("*")
-            if file.is_file()
-            and file.parent.name != "locks"
-            and file.name not in ("lock", "waste")
-            and not file.name.startswith("last_reserved_ip.")
-        )
-
-    def jump(self, seconds: int) -> None:
-        """Set the wall clock forward: that is, make everything that has a time so much older."""
-        for folder in ("state", "ipam", "devinfo", "multus", "firewall"):
-            for place in [self.folder / folder, *(self.folder / folder).rglob("*")]:
-                with suppress(FileNotFoundError):
-                    at = place.stat().st_mtime_ns - seconds * 10**9
-                    os.utime(place, ns=(at, at))
-
     # --- namespaces ---
 
     def serial(self) -> int:
@@ -303,37 +233,3 @@ class Rig:
 
 
 _numbers = itertools.count(1)
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "soak", folder], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def remount(folder: Path, how: str) -> bool:
-    """False while somebody still writes there."""
-    return not subprocess.run(
-        ["mount", "-o", f"remount,{how}", folder], capture_output=True, check=False
-    ).returncode
-
-
-@contextmanager
-def clock(folder: Path, seconds: int) -> Iterator[Path]:
-    """A file that stands for a time namespace, whose monotonic clocks are that far from the machine's."""
-    if seconds < 0:
-        with open("/proc/uptime") as uptime:
-            seconds = -int(float(uptime.read().split()[0]) / 2)
-    file = folder / f"clock{seconds:+d}"
-    file.touch()
-    subprocess.run(
-        ["unshare", f"--time={file}", f"--monotonic={seconds}", f"--boottime={seconds}", "true"], check=True
-    )
-    try:
-        yield file
-    finally:
-        subprocess.run(["umount", file], check=True)
