@@ -82,6 +82,10 @@ def _laid_out(value: Any, end: str = "\n") -> str:
     if type(value) is list and value:
         items = [encode_basestring(one) if type(one) is str else _laid_out(one, inside) for one in value]
         return f"[{inside}{f',{inside}'.join(items)}{end}]"
+    if value == {}:
+        return "{}"
+    if type(value) is bool:
+        return "true" if value else "false"
     return json.dumps(value)
 
 

@@ -41,13 +41,13 @@ PODS = 4
 """The last of them is counted: by then everything is known that is the same for each."""
 NETWORKS = 3
 
-MOST_CALLS = 4_100
-"""Of functions, for a pod of three networks by bridge and host-local. It takes 3,810; newer Pythons call fewer. Each
+MOST_CALLS = 4_000
+"""Of functions, for a pod of three networks by bridge and host-local. It takes 3,700; newer Pythons call fewer. Each
 costs a third of a microsecond or more. There were 1,000 more before they were counted: for the forty attributes of
 each link that is looked at, for addresses read from their texts, for arguments that every network read anew.
 """
-MOST_ASKED = 200
-"""Of the kernel, about files, sockets and locks. It takes 187, and each lets another thread have the interpreter."""
+MOST_ASKED = 195
+"""Of the kernel, about files, sockets and locks. It takes 182, and each lets another thread have the interpreter."""
 IN_THE_KERNEL = frozenset({"posix", "fcntl"})
 NOT_ASKED = frozenset({"fspath", "_path_normpath"})
 
