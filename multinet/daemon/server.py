@@ -180,9 +180,12 @@ class Server:
         assert self._listener is not None
         looked = time.monotonic()
         while not self._stopping:
-            for fd, _ in self._epoll.poll(TICK_SECONDS):
+            listener = self._listener.fileno()
+            # A caller that has just gone may be among those told of, and the next one have its number by now:
+            # nobody is let in before all of these were looked at.
+            for fd, _ in sorted(self._epoll.poll(TICK_SECONDS), key=lambda told: told[0] == listener):
                 try:
-                    if fd == self._listener.fileno():
+                    if fd == listener:
                         self._accept()
                     elif (connection := self._connections.get(fd)) is not None:
                         self._hear(connection)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,6 +183,45 @@ def test_a_caller_that_hangs_up_before_its_turn_is_forgotten(serving: Callable[.
         under.work.go_on.set()
         running.answer()
     assert under.work.ended == ["ADD"]
+
+
+class WithNewsOfTheDead:
+    """An epoll that tells, with each new caller, of one that hung up and had the number that this one will get."""
+
+    def __init__(self, real: select.epoll, listener: int) -> None:
+        self._real = real
+        self._listener = listener
+        self.told = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def poll(self, seconds: float) -> list[tuple[int, int]]:
+        events = self._real.poll(seconds)
+        if self._listener not in dict(events):
+            return events
+        self.told += 1
+        free = os.dup(self._listener)
+        os.close(free)
+        return [*events, (free, select.EPOLLRDHUP)]
+
+
+def test_who_gets_the_number_of_a_caller_that_has_gone_is_not_taken_for_it(serving: Callable[..., Under]):
+    under = serving()
+    inside: Any = under.server
+    epoll = inside._epoll = WithNewsOfTheDead(inside._epoll, inside._listener.fileno())
+    with under.shim().call("ADD", "other") as shim:
+        shim.answer()
+    under.work.go_on.clear()
+    with (
+        under.shim().call("ADD", "c1", stdin=b"1") as first,
+        under.shim().call("CHECK", "c1", stdin=b"2") as second,
+    ):
+        until(lambda: under.server.waiting == 1, what="the second to wait for the first")
+        under.work.go_on.set()
+        assert (first.answer(), second.answer()) == ((0, b"1"), (0, b"2"))
+    assert epoll.told > 1
+    assert under.dropped == []
 
 
 def test_a_caller_that_hangs_up_later_does_not_stop_the_work(serving: Callable[..., Under]):
