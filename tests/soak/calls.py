@@ -25,6 +25,8 @@ CALL_SECONDS: Final = 60.0
 OURS: Final = frozenset(map(str, (2, 4, 5, 7, 8, 11, 50, 51, 999)))
 """Codes of our errors that a good call may get (``multinet.errors``). A program of the host has codes of its own."""
 
+EXHAUSTED: Final = b"no IP addresses available"
+
 
 @dataclass(kw_only=True, slots=True)
 class Begun:
@@ -238,6 +240,8 @@ class Calls:
         self._tally.checks += 1
         code = code_of(said)
         self._tally.call(verb, code)
+        if EXHAUSTED in said.stdout:
+            self._tally.faults["addresses exhausted"] += 1
         if said.code == 0 and may is May.FAIL:
             raise Found(f"{what} succeeded, and {self._why()} it {may}")
         if said.code and may is May.SUCCEED:

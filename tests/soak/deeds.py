@@ -12,7 +12,7 @@ from typing import TypeAlias
 from tests.soak.gateway import Mood
 
 PLACES = 6
-"""Pods in a sequence. A range of three addresses is too small for them, and all fit into one look."""
+"""Pods in a sequence. A range of two addresses is too small for them, and all fit into one look."""
 
 
 class Trouble(StrEnum):

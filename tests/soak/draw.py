@@ -47,10 +47,15 @@ def sequence(seed: int, number: int) -> Sequence:
 
 
 def _networks(random: Random) -> tuple[str, ...]:
-    """Of different kinds; now and then one of them twice, as a pod may have it. What the reference's ptp makes stands
-    alone in its subnet: it refuses a route that is there.
+    """Of different kinds; now and then one of them twice, as a pod may have it. Those with few addresses come more
+    often, so that they have too few. What the reference's ptp makes stands alone in its subnet: it refuses a route
+    that is there.
     """
-    names = random.choices(sorted(FURTHER), k=random.randint(0, MOST_NETWORKS))
+    names = random.choices(
+        sorted(FURTHER),
+        [3 if network.room else 1 for _, network in sorted(FURTHER.items())],
+        k=random.randint(0, MOST_NETWORKS),
+    )
     point = next((name for name in names if FURTHER[name].program), None)
     return tuple(
         name

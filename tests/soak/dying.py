@@ -16,7 +16,7 @@ rm "$order.$$"
 case $moment in
 before) kill -KILL $$ ;;
 after) "$ptp" > /dev/null; kill -KILL $$ ;;
-*) "$ptp" <&0 & sleep "$moment"; kill -KILL $! 2> /dev/null; kill -KILL $$ ;;
+*) exec 3<&0; "$ptp" <&3 & sleep "$moment"; kill -KILL $! 2> /dev/null; kill -KILL $$ ;;
 esac
 """
 

@@ -125,7 +125,7 @@ FURTHER = {
             store="tiny",
             plugins=({"type": "bridge", "bridge": "br2"},),
             subnets=("10.10.0.0/24",),
-            room=3,
+            room=2,
         ),
     )
 }
