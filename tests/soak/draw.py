@@ -47,13 +47,13 @@ def sequence(seed: int, number: int) -> Sequence:
 
 
 def _networks(random: Random) -> tuple[str, ...]:
-    """Of different kinds; now and then one of them twice, as a pod may have it. Those with few addresses come more
-    often, so that they have too few. What the reference's ptp makes stands alone in its subnet: it refuses a route
-    that is there.
+    """Of different kinds; now and then one of them twice, as a pod may have it. Those with few addresses, or whose
+    program can be killed, come more often. What the reference's ptp makes stands alone in its subnet: it refuses a
+    route that is there.
     """
     names = random.choices(
         sorted(FURTHER),
-        [3 if network.room else 1 for _, network in sorted(FURTHER.items())],
+        [3 if network.room or network.program else 1 for _, network in sorted(FURTHER.items())],
         k=random.randint(0, MOST_NETWORKS),
     )
     point = next((name for name in names if FURTHER[name].program), None)
