@@ -22,7 +22,7 @@ SANDBOXES, CALLERS = 4, 8
 TRY_AGAIN = 11
 
 
-@pytest.mark.parametrize("calls", [160, pytest.param(4000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("calls", [160, pytest.param(2000, marks=pytest.mark.long)])
 def test_callers_of_the_same_and_of_other_sandboxes_leave_just_what_the_last_said(
     make_node: MakeNode,
     control_plane: ControlPlane,
