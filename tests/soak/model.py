@@ -221,14 +221,16 @@ class Model:
             if not network.room or not (wanted := place.wants(network.store)):
                 continue
             taken = [owner for lease, (owner, _) in leases.items() if lease.startswith(f"{network.store}/")]
+            # What was cut short may still be about to reserve its own.
+            unsure = [other for other in self.places if other.phase is Phase.UNSURE and other not in beside]
+            coming = sum(max(0, other.wants(network.store) - taken.count(other.id)) for other in unsure)
             free = network.room - len(taken)
+            if sum(other.wants(network.store) for other in beside) + coming <= free:
+                continue
             sure = not any(
                 other.phase is Phase.UNSURE and other.wants(network.store) for other in self.places
             )
-            own = place.id in taken
-            if sum(other.wants(network.store) for other in beside) <= free:
-                continue
-            if sure and not own and len(beside) == 1 and wanted > free:
+            if sure and place.id not in taken and len(beside) == 1 and wanted > free:
                 return May.FAIL
             return May.EITHER
         return May.SUCCEED
