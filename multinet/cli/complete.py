@@ -7,6 +7,7 @@ Each is a ``shell_complete`` of click: it is handed the words so far as ``ctx.pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from threading import Thread
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from multinet.cli.sources import Choice
     from multinet.config import Settings
 
-SECONDS: Final = 1.5
-"""Who has typed the word by then has no use for it. Also where a name of the API server is not answered for."""
+SECONDS: Final = 2.0
+"""For a cluster to answer: later, who pressed Tab has typed the word."""
 MOST: Final = 500
 """Of a cluster's objects: a shell shows no more of them in a way that anybody reads."""
 
@@ -34,22 +35,30 @@ def _completing(look: Look) -> Completed:
 
     @wraps(look)
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-        found: list[str] = []
-
-        def ask() -> None:
-            try:
-                found.extend(look(ctx, incomplete))
-            except Exception:
-                # Whatever it is, the command itself will say it.
-                found.clear()
-
-        # One that hangs (DNS has its own idea of time) is left behind when the process ends.
-        asking = Thread(target=ask, daemon=True)
-        asking.start()
-        asking.join(SECONDS)
-        return sorted({one for one in list(found) if one.startswith(incomplete)})
+        try:
+            found = list(look(ctx, incomplete))
+        except Exception:
+            # Whatever it is, the command itself will say it.
+            return []
+        return sorted({one for one in found if one.startswith(incomplete)})
 
     return complete
+
+
+def _in_time(ask: Callable[[], list[str]]) -> list[str]:
+    """What ``ask`` returns; nothing where that takes too long. Name resolution knows no deadline, so one that hangs
+    is left behind: it ends with the process.
+    """
+    found: list[str] = []
+
+    def asking() -> None:
+        with suppress(Exception):
+            found.extend(ask())
+
+    thread = Thread(target=asking, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    return found.copy()
 
 
 @_completing
@@ -171,5 +180,9 @@ def _listed(source: Choice, path: str) -> list[str]:
     from multinet.deadline import Deadline
 
     with source.api() as api:
-        answer = api.get(path, query={"limit": str(MOST)}, deadline=Deadline(SECONDS))
-    return [str(item["metadata"]["name"]) for item in answer["items"]]
+
+        def ask() -> list[str]:
+            answer = api.get(path, query={"limit": str(MOST)}, deadline=Deadline(SECONDS))
+            return [str(item["metadata"]["name"]) for item in answer["items"]]
+
+        return _in_time(ask)

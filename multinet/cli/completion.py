@@ -33,7 +33,8 @@ def completion(shell: str) -> None:
     """Print what makes SHELL complete commands, options, and names of pods, definitions and requests.
 
     Where it goes is in the examples; a shell reads it when it starts. bash needs its package bash-completion for
-    files in /etc/bash_completion.d. Names are looked up when Tab is pressed, for a second and a half at most.
+    files in /etc/bash_completion.d. Names are looked up when Tab is pressed, in a cluster for two seconds at
+    most.
 
     kubectl completes its plugin by itself, where kubectl_complete-multinet is on the PATH.
     """
