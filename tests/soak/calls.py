@@ -68,7 +68,9 @@ class Calls:
             Begun(
                 verb=verb,
                 place=place,
-                may=May.EITHER if at_once and verb == "CHECK" else self._may(verb, place, adding, leases),
+                may=May.EITHER
+                if at_once and verb == "CHECK"
+                else self._may(verb, place, adding, leases, len(calls) == 1),
                 excused=bool(self._model.weather.disks),
             )
             for verb, place in calls
@@ -100,9 +102,9 @@ class Calls:
         for one in self.ended:
             self._hold(one)
 
-    def _may(self, verb: str, place: Place, adding: Sequence[Place], leases: Any) -> May:
+    def _may(self, verb: str, place: Place, adding: Sequence[Place], leases: Any, alone: bool) -> May:
         if verb == "ADD":
-            return self._model.may_add(place, adding, leases)
+            return self._model.may_add(place, adding, leases, alone=alone)
         return self._model.may_delete(place) if verb == "DEL" else self._model.may_check(place)
 
     def _begin(self, *, hang_up: bool) -> Shim | None:

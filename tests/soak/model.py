@@ -181,8 +181,15 @@ class Model:
         """Those whose networks need that link of the host."""
         return [one for one in self.places if any(net.host_link == host_link for net in one.networks)]
 
-    def may_add(self, place: Place, beside: Sequence[Place], leases: Mapping[str, tuple[str, str]]) -> May:
-        """``beside``: those that get an ADD at the same time, and this one."""
+    def may_add(
+        self,
+        place: Place,
+        beside: Sequence[Place],
+        leases: Mapping[str, tuple[str, str]],
+        *,
+        alone: bool = False,
+    ) -> May:
+        """``beside``: those that get an ADD at the same time, and this one. ``alone``: nothing else is called for."""
         weather = self.weather
         if place.lost:
             return May.FAIL
@@ -199,7 +206,7 @@ class Model:
             self._server_in_the_way(place),
             weather.squatted and any(network.host_link for network in place.networks),
         ]
-        room = self._room(place, beside, leases)
+        room = self._room(place, beside, leases, alone)
         if room is May.FAIL or any(maybe):
             return room if room is May.FAIL else May.EITHER
         return room
@@ -215,7 +222,9 @@ class Model:
             return True
         return weather.unheard or self.definitions.changed_lately(place.names)
 
-    def _room(self, place: Place, beside: Sequence[Place], leases: Mapping[str, tuple[str, str]]) -> May:
+    def _room(
+        self, place: Place, beside: Sequence[Place], leases: Mapping[str, tuple[str, str]], alone: bool
+    ) -> May:
         """For the networks with few addresses."""
         for network in {network.name: network for network in place.networks}.values():
             if not network.room or not (wanted := place.wants(network.store)):
@@ -230,7 +239,7 @@ class Model:
             sure = not any(
                 other.phase is Phase.UNSURE and other.wants(network.store) for other in self.places
             )
-            if sure and place.id not in taken and len(beside) == 1 and wanted > free:
+            if sure and alone and place.id not in taken and wanted > free:
                 return May.FAIL
             return May.EITHER
         return May.SUCCEED
