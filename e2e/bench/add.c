@@ -9,7 +9,7 @@
  *
  *   - the container's namespace opened, told from other files and from the host's; a netlink socket opened in
  *     it, with extended acknowledgements, capped ones, strict checking and a timeout (that of the host stays
- *     open, as in a process that serves many);
+ *     open, as in a process that serves many, and so does its ip_forward);
  *   - bridge looked at; the veth pair made in the container with its peer on the host, echoed; accept_ra of
  *     the peer and the bridge; peer up, in the bridge and set as a port, in one send;
  *   - host-local: flock, last address read, new one reserved by an unnamed file that is linked, last address
@@ -48,6 +48,7 @@
 #include <unistd.h>
 
 #define HERE "/proc/thread-self/ns/net"
+#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
 #define NS_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 #define SKIP_STATISTICS (1 << 3)
 
@@ -195,19 +196,6 @@ static void set_sysctls(int namespace, const char *first, const char *value, con
 	close(files[0]);
 }
 
-static void read_sysctl(int namespace, const char *name)
-{
-	char value[4096];
-	int home = must(open(HERE, NS_FLAGS), HERE), file;
-
-	must(setns(namespace, CLONE_NEWNET), "setns");
-	file = must(open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY), name);
-	must(setns(home, CLONE_NEWNET), "setns");
-	close(home);
-	must(read(file, value, sizeof value), name);
-	close(file);
-}
-
 static void get_link(const char *name, int index)
 {
 	struct ifinfomsg which = {.ifi_index = index};
@@ -291,7 +279,6 @@ static struct in_addr reserve(const char *folder, const char *container)
 	struct timespec times[2];
 	int lock, file, length;
 
-	must(stat(folder, &before), folder);
 	snprintf(path, sizeof path, "%s/lock", folder);
 	lock = must(open(path, O_RDONLY | O_CLOEXEC), path);
 	must(flock(lock, LOCK_EX), "flock");
@@ -369,14 +356,14 @@ static void list_addresses(int net, int index)
 }
 
 struct host {
-	int namespace, net;
+	int namespace, net, forwarding;
 };
 
 static void add(const struct host *host, const char *path, const char *bridge_name, const char *folder,
 		struct in_addr gateway, const char *container, const char *far_name)
 {
 	int pod = must(open(path, NS_FLAGS), path), pod_net, bridge, near, far;
-	char accept_ra[128], far_accept_ra[128];
+	char accept_ra[128], far_accept_ra[128], forwards[64];
 	struct stat ours, theirs;
 	struct in_addr address;
 
@@ -404,7 +391,7 @@ static void add(const struct host *host, const char *path, const char *bridge_na
 	configure(pod_net, near, address, gateway);
 
 	list_addresses(host->net, bridge);
-	read_sysctl(host->namespace, "/proc/sys/net/ipv4/ip_forward");
+	must(pread(host->forwarding, forwards, sizeof forwards, 0), FORWARDING);
 	get_link(NULL, far);
 	get_link(NULL, bridge);
 	send_packed(host->net);
@@ -434,6 +421,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: add BRIDGE FOLDER GATEWAY");
 	host.namespace = must(open(HERE, NS_FLAGS), HERE);
 	host.net = open_net(host.namespace);
+	host.forwarding = must(open(FORWARDING, O_RDONLY | O_CLOEXEC | O_NOCTTY), FORWARDING);
 	while (scanf("%127s %63s %15s", path, container, far_name) == 3) {
 		unsigned long long cpu = now(CLOCK_PROCESS_CPUTIME_ID), wall = now(CLOCK_MONOTONIC);
 
