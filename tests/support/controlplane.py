@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ import urllib3
 
 from tests.support import debian
 from tests.support.audit import Asked, Audit
+from tests.support.ports import free_ports
 from tests.support.wait import until
 
 ROOT = Path(__file__).parents[2]
@@ -378,16 +378,6 @@ class ControlPlane:
         if self._http is None:
             self._http = urllib3.HTTPSConnectionPool(self._host, self.port, ca_certs=str(self.ca_file))
         return self._http
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [listener.getsockname()[1] for listener in held]
-    finally:
-        for listener in held:
-            listener.close()
 
 
 def _end(process: subprocess.Popen[bytes] | None, how: signal.Signals) -> None:
