@@ -18,8 +18,9 @@ from multinet.kernel import links
 from multinet.kernel.links import Link
 from multinet.kernel.rtnl import Message
 
+KEYS = frozenset({"mac", "promisc", "mtu", "allmulti", "txQLen"})
 Values = Mapping[str, Any]
-"""``mac``, ``promisc``, ``mtu``, ``allmulti``, ``txQLen``: those that were changed."""
+"""Those of ``KEYS`` that were changed."""
 
 FOLDER_MODE = 0o700
 """The reference makes it 0600, and so keeps out a root that has not all capabilities."""
@@ -69,7 +70,10 @@ def recall(path: str) -> Values:
     except DecodingFailure as error:
         damaged.put_aside(path, data, f"what a link was like is damaged: {error.sentence}")
         return {}
-    return {key: value for key, value in found.items() if _is_one(key, value)}
+    sound = {key: value for key, value in found.items() if _is_one(key, value)}
+    if odd := sorted((found.keys() & KEYS) - sound.keys()):
+        damaged.put_aside(path, data, f"what a link was like is damaged: {', '.join(odd)}")
+    return sound
 
 
 def _enter(folder: str) -> None:
