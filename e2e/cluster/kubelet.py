@@ -75,8 +75,7 @@ def kubelet_configuration(machine: Machine, dns: str) -> dict[str, Any]:
         "maxPods": MOST_PODS,
         "kubeAPIQPS": 200,
         "kubeAPIBurst": 400,
-        # Of whichever family. Only the run's own processes reach it.
-        "address": "::",
+        # Only the run's own processes reach it.
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
         # The disk is somebody else's: nothing is to go because of how full that is.
