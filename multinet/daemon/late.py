@@ -108,15 +108,18 @@ class Late:
 
     def _tell_all(self) -> bool:
         with self._telling:
-            left = list(self._read())
-            self._pending = {str(pod) for pod, _ in left}  # not those whose files somebody took away
+            left = [pod for pod, _ in self._read()]
+            self._pending = {str(pod) for pod in left}  # not those whose files somebody took away
         well = True
-        for pod, entries in left:
+        for known in left:
             if self._stopping.is_set():
                 return False
             with self._telling:
-                if str(pod) not in self._pending:
-                    continue  # something newer was told meanwhile
+                # As it is by now: something newer was told meanwhile, or was kept in its place.
+                now = next(self._read(self._file(known)), None)
+                if now is None or str(known) not in self._pending:
+                    continue
+                pod, entries = now
                 try:
                     self._publish(pod, entries, Deadline(IN_TIME_SECONDS))
                     log.info("network-status told late", pod=str(pod))
@@ -138,9 +141,9 @@ class Late:
     def _file(self, pod: Pod) -> Path:
         return self._folder / f"{sha256(str(pod).encode()).hexdigest()[:32]}.json"
 
-    def _read(self) -> Iterator[tuple[Pod, tuple[NetworkStatus, ...]]]:
-        """What is damaged is put aside, and keeps no other pod's from being told."""
-        for file in sorted(self._folder.glob("*.json")):
+    def _read(self, *found: Path) -> Iterator[tuple[Pod, tuple[NetworkStatus, ...]]]:
+        """Those files, or all. What is damaged is put aside, and keeps no other pod's from being told."""
+        for file in found or sorted(self._folder.glob("*.json")):
             try:
                 data = files.read(file)
             except files.NoFile as error:

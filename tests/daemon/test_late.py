@@ -81,6 +81,28 @@ def test_one_that_the_server_refuses_for_good_holds_up_no_other(make: MakeLate, 
     assert sorted(server.told) == [pod.name for pod in PODS if pod != first]
 
 
+def test_what_is_kept_while_others_are_told_takes_the_place_of_what_was(make: MakeLate, tmp_path: Path):
+    another = make()
+    for pod in PODS:
+        another.keep(pod, ENTRIES)
+    last = [pod for pod, _ in another._read()][-1]
+    newer = (NetworkStatus(name="cluster", interface="eth1", default=True),)
+    told: dict[str, Sequence[NetworkStatus]] = {}
+
+    def tell(pod: Pod, status: Sequence[NetworkStatus], deadline: Deadline) -> None:
+        if not told:
+            another.keep(last, newer)
+        told[pod.name] = tuple(status)
+
+    late = Late(tmp_path / "late", tell, pause=0.01)
+    late.start()
+    try:
+        until(lambda: not len(late))
+    finally:
+        late.stop()
+    assert told == {pod.name: newer if pod == last else ENTRIES for pod in PODS}
+
+
 @pytest.mark.parametrize(
     "error", [IOFailure("the disk is gone"), ZeroDivisionError("a defect")], ids=lambda error: str(error)
 )
