@@ -118,9 +118,13 @@ class Judge:
             and not place.lost
             and f"{place.id}@eth0.json" in self._rig.node.records()
             and self.leases_of(place) == held.leases
-            and look.inside(place.netns).facts - {f"link {name}" for name in place.squatters}
-            == held.inside.facts - {f"link {name}" for name in place.squatters}
+            and self._own(place, look.inside(place.netns)) == self._own(place, held.inside)
         )
+
+    def _own(self, place: Place, seen: look.Inside) -> set[str]:
+        """Without the links of others, which come and go."""
+        links = {f"link {name}" for name in (*place.ifnames, "lo")}
+        return {fact for fact in seen.facts if not fact.startswith("link ") or fact in links}
 
     def leases_of(self, place: Place) -> set[str]:
         return {lease for lease, (owner, _) in look.leases(self._rig.node.ipam).items() if owner == place.id}
