@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.soak import look
-from tests.soak.deeds import Trouble
+from tests.soak.deeds import Disk, Trouble
 from tests.soak.gateway import Mood
 from tests.soak.model import Found, May, Model, Phase, Place
 from tests.soak.rig import Rig
@@ -61,6 +61,7 @@ class Calls:
         self, calls: Sequence[tuple[str, Place]], trouble: Trouble | None = None, moment: float = 0.0
     ) -> None:
         """From begin to end. Raises Found for an answer that may not be."""
+        self._spare_the_reference([place for _, place in calls])
         leases = look.leases(self._rig.node.ipam)
         adding = [place for verb, place in calls if verb == "ADD"]
         at_once = len(calls) > len({place.number for _, place in calls})
@@ -101,6 +102,15 @@ class Calls:
             self._take_back_orders(verb)
         for one in self.ended:
             self._hold(one)
+
+    def _spare_the_reference(self, places: Sequence[Place]) -> None:
+        """Its host-local says that it has given back what it could not remove from a read-only disk, and nobody after
+        it can know better.
+        """
+        disks = self._model.weather.disks
+        if disks.get("ipam") is Disk.READ_ONLY and any(place.runs_programs for place in places):
+            self._rig.disks.fill("ipam", None)
+            del disks["ipam"]
 
     def _may(self, verb: str, place: Place, adding: Sequence[Place], leases: Any, alone: bool) -> May:
         if verb == "ADD":
@@ -264,6 +274,7 @@ class Calls:
         clearing up? What a request still works on is no excuse: that is waited for.
         """
         model = self._model
+        self._spare_the_reference(model.places)
         until(self._rig.at_rest, seconds=CALL_SECONDS, what="the agent to be at rest")
         valid = [
             {"containerID": place.id, "ifname": "eth0"}
