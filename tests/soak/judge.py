@@ -162,8 +162,10 @@ class Judge:
 
     def _files(self, standing: Collection[Place]) -> None:
         due = {f"state/sandboxes/{place.id}@eth0.json" for place in standing}
-        # What an agent was writing when it died goes with the record.
-        unfinished = {f"state/sandboxes/.{place.id}@eth0.json.tmp" for place in standing}
+        # What an agent was writing when it died goes with the next DEL.
+        unfinished = {
+            f"state/sandboxes/.{place.id}@eth0.json.tmp" for place in self._model.places if not place.ended
+        }
         due |= {f"ipam/{lease}" for place in standing if place.held for lease in place.held.leases}
         used = {network.host_link for place in standing for network in place.networks} - {""}
 
