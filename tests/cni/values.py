@@ -17,7 +17,7 @@ def cidr(text: str) -> CIDR:
     return ip_interface(text)
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 NAMES = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]{0,12}", fullmatch=True)
 IFNAMES = st.from_regex(r"[!-.0-9;-~]{3,15}", fullmatch=True)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -22,6 +23,8 @@ from tests.support import kubeobjects, netns
 from tests.support.controlplane import ADMIN, ControlPlane
 from tests.support.manifests import BRIDGE, nad, pod
 from tests.support.node import NETWORKS, AgentNode, Sandbox
+
+CONFIG: Final = sources.CONFIG
 
 ANY: Final = -1
 """Of the exit status: other tests have left definitions in the cluster, some of them wrong on purpose."""
@@ -110,6 +113,11 @@ def test_a_command_does_what_is_said_of_it(command: str, home: Path, monkeypatch
     monkeypatch.chdir(home)
     status, words = SAYS[command]
     argv = [os.path.expanduser(word) for word in shlex.split(command)]
+    typed = main.get_command(click.Context(main), argv[0])
+    assert typed is not None
+    for parameter in typed.params:
+        if parameter.default == CONFIG:  # it was read with the command's module, maybe for a test before
+            monkeypatch.setattr(parameter, "default", home / "config.yaml")
     done = CliRunner().invoke(main, argv, catch_exceptions=False)
 
     assert words in done.output
