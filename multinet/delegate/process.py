@@ -75,6 +75,7 @@ def _exchange(
                 for key, _ in ready:
                     if key.fileobj == running:
                         ended = True
+                        _end_orphans(process.pid, running)
                         deadline = min(deadline, time.monotonic() + LINGER_SECONDS)
                         waiting.unregister(running)
                         if not process.stdin.closed:
@@ -87,6 +88,13 @@ def _exchange(
     finally:
         os.close(running)
     return bytes(printed[process.stdout]), bytes(printed[process.stderr])
+
+
+def _end_orphans(pid: int, ended: int) -> None:
+    """Where a signal ended it, the plugins that it called must not make things behind the DEL that follows."""
+    end = os.waitid(os.P_PIDFD, ended, os.WEXITED | os.WNOWAIT)
+    if end is not None and end.si_code != os.CLD_EXITED:
+        os.killpg(pid, signal.SIGKILL)  # it is not reaped yet, so the number is still its group's
 
 
 def _feed(waiting: selectors.BaseSelector, pipe: IO[bytes], left: memoryview) -> memoryview:

@@ -225,6 +225,9 @@ static bool exchange(struct program *program, int64_t until)
             close_end(&program->in);
             program->how = end.si_code == CLD_EXITED ? EXITED : SIGNALLED;
             program->number = (uint32_t)end.si_status;
+            if (program->how == SIGNALLED)
+                /* The plugins that it called must not go on making things behind the DEL that follows. */
+                kill(-program->pid, SIGKILL);
             until = now_ms() + LINGER_MS;
         }
         if (ended && program->out < 0 && program->err < 0)

@@ -196,6 +196,14 @@ def test_one_that_does_not_end_is_stopped_with_all_it_started(
     until(lambda: not _alive(child), what="its child to end")
 
 
+def test_what_one_that_was_killed_had_started_goes_with_it(program: Program, tmp_path: Path):
+    """An IPAM plugin whose caller was killed would reserve an address behind the DEL that follows."""
+    error = failed(program("sleep 1000 >/dev/null 2>&1 & echo $! > child; kill -9 $$"))
+    assert error.message == "mine failed without an error message (exit status -9)"
+    child = (tmp_path / "child").read_text().strip()
+    until(lambda: not _alive(child), what="its child to end")
+
+
 def test_one_that_leaves_a_daemon_behind_has_ended_all_the_same(
     program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

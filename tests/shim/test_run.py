@@ -98,6 +98,14 @@ def test_a_signal_that_ends_it_is_told(shim: Shim, talk: Talk, number: signal.Si
     assert talk.run("plugin") == done(How.SIGNALLED, number, file)
 
 
+def test_what_one_that_was_killed_had_started_goes_with_it(shim: Shim, talk: Talk):
+    """An IPAM plugin whose caller was killed would reserve an address behind the DEL that follows."""
+    pids = shim.folder / "pids"
+    file = shim.script("plugin", f"sleep 60 >/dev/null 2>&1 & echo $! >{pids}; kill -9 $$")
+    assert talk.run("plugin") == done(How.SIGNALLED, signal.SIGKILL, file)
+    until(lambda: gone(int(pids.read_text())), seconds=5)
+
+
 @pytest.mark.parametrize(("most", "how"), [(1000, How.EXITED), (999, How.TOO_MUCH)])
 def test_output_is_bounded_to_the_byte(shim: Shim, talk: Talk, most: int, how: How):
     file = shim.script("plugin", "printf '%01000d' 0; exit 0")
