@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from delegates.main.bridge.conf import BridgeConf
 from delegates.main.bridge.uplink import check_uplink
 from multinet.cni.types import Interface, Result
@@ -10,6 +12,9 @@ from multinet.errors import CheckFailed, NotFound
 from multinet.kernel import links, masquerade, spoofcheck, verify
 from multinet.kernel.links import Link
 from multinet.kernel.rtnl import Rtnl
+
+LOOKS: Final = 3
+"""At a bridge and its ports, before its MAC is taken for somebody's."""
 
 
 def check(call: Call[BridgeConf]) -> None:
@@ -65,10 +70,15 @@ def follows_its_ports(net: Rtnl, bridge: Link) -> bool:
     """Has it the lowest MAC of its ports? That of a bridge which nobody pinned changes as pods come and go.
 
     The gateway's address pins it, but not the address of a VLAN's gateway, nor one that was there before us.
+    Both are read in one go: a pod that comes between two would make the one before a stranger. And they are read
+    again, since where there are many links, the kernel tells of them in parts.
     """
-    return bridge.mac == min(
-        (link.mac for link in links.dump(net) if link.master == bridge.index), default=""
-    )
+    for _ in range(LOOKS):
+        there = links.dump(net)
+        own = {link.mac for link in there if link.index == bridge.index}
+        if own == {min((link.mac for link in there if link.master == bridge.index), default="")}:
+            return True
+    return False
 
 
 def check_container(call: Call[BridgeConf], told: Interface) -> Link:

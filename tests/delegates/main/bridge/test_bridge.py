@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from delegates.main.bridge.verify import follows_its_ports
+from multinet.kernel import links
+from multinet.kernel.namespace import Namespace
 from tests.faults import facts
 from tests.support.ipam import reserved
 from tests.support.netns import Netns
@@ -245,3 +248,14 @@ def test_a_bridge_that_had_its_address_before_may_follow_its_ports(attach, pods,
     attach(second, conf, "c2").add().check()
     host.ip("link", "set", "br0", "address", "02:00:00:00:00:99")
     assert refusal(one.check) == "Bridge interface br0 Mac doesn't match: 02:00:00:00:00:99"
+
+
+def test_a_pod_that_comes_while_check_looks_makes_nobodys_bridge_another(attach, pod, host: Netns, ranges):
+    attach(pod, bridge(ipam=ranges("10.1.2.0/24"))).add()
+    with Namespace.open(host.path) as namespace:
+        seen = links.get(namespace.rtnl, "br0")
+        host.ip("link", "add", "low", "address", LOWEST, "type", "veth", "peer", "name", "low-peer")
+        host.ip("link", "set", "low", "master", "br0")
+        assert follows_its_ports(namespace.rtnl, seen)
+        host.ip("link", "set", "br0", "address", "02:00:00:00:00:99")
+        assert not follows_its_ports(namespace.rtnl, links.get(namespace.rtnl, "br0"))
