@@ -118,11 +118,6 @@ class Agent:
             self._probes = self._open_probes()
             self._probes.start()
         if self.settings.agent.history:
-            self._history_door = HistoryDoor(self.settings.agent.socket, self._history, self._recordings)
-            try:
-                self._history_door.start()
-            except IOFailure as error:  # pods don't wait for it
-                log.warn("history not served", error=str(error))
             log.listen(self._history.note)
         if self.settings.agent.status_page:
             self._status_door = self._open_status_page()
@@ -138,9 +133,21 @@ class Agent:
         self._primary.start()
         self._world.late.start()
         self._server.start()
+        if self.settings.agent.history:
+            self._history_door = self._open_history()
         self._primary.serve()
         self._keeper.start()
         log.info("agent started", socket=str(self.settings.agent.socket), node=self.settings.agent.node_name)
+
+    def _open_history(self) -> HistoryDoor | None:
+        """None where it can't be served, which pods don't wait for."""
+        door = HistoryDoor(self.settings.agent.socket, self._history, self._recordings)
+        try:
+            door.start()
+        except IOFailure as error:
+            log.warn("history not served", error=str(error))
+            return None
+        return door
 
     def stop(self) -> bool:
         """Finish or undo what runs. False when something did not end within the grace period; what it did is

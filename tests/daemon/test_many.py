@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.kernel, pytest.mark.peer, pytest.mark.cluster]
 WORKERS = 32
 SOCKETS_BESIDE = 8
 """The two that are listened on, the watches, the events' connection, the agent's own netlink sockets."""
+FORWARDING = "/proc/sys/net/ipv/ip_forward"
+"""As ``Footprint`` writes it, without digits."""
 SAMPLE = 16
 """How many of a crowd are looked at one by one."""
 
@@ -45,8 +47,9 @@ def test_every_pod_of_a_crowd_gets_its_networks_and_leaves_nothing(
         after = come_and_go(crowd)
     assert after.threads == before.threads
     # A worker keeps its own namespace, the host's with its socket, and a connection to the API server if it needed
-    # one: how many do depends on how many were busy at once. Of all else there is as much as before.
-    most = {"namespace": 2 * WORKERS, "socket:[]": 2 * WORKERS + SOCKETS_BESIDE}
+    # one, and the switch of forwarding: how many do depends on how many were busy at once. Of all else there is as
+    # much as before.
+    most = {"namespace": 2 * WORKERS, "socket:[]": 2 * WORKERS + SOCKETS_BESIDE, FORWARDING: WORKERS}
     assert {kind: number for kind, number in after.files.items() if kind not in most} == {
         kind: number for kind, number in before.files.items() if kind not in most
     }
