@@ -274,10 +274,10 @@ def test_files_that_come_where_none_is_due_are_closed(talk: Callable[..., Pair],
 
     pair = talk(brings_a_file)
     for _ in range(3):
-        before = os.listdir("/proc/self/fd")
+        before = len(os.listdir("/proc/self/fd"))
         if kind is Kind.FOUND:
             pair.caller.find("flannel", ["/opt/cni/bin"])
         else:
             pair.caller.run("flannel", Path("/opt/cni/bin/flannel"), ENV, b"")
         # The thread that plays the shim closes its own copy when it gets to it.
-        until(lambda most=len(before): len(os.listdir("/proc/self/fd")) <= most, what="the file to be closed")
+        until(lambda most=before: len(os.listdir("/proc/self/fd")) <= most, what="the file to be closed")
