@@ -41,7 +41,17 @@ def uplink(address: str, **keys: Any) -> dict[str, Any]:
 
 def frames(lan: Netns, act: Callable[[], object]) -> str:
     """What tcpdump says of the first ARP request that the LAN's end gets while ``act`` is done."""
-    command = ["timeout", "20", "tcpdump", "-nne", "-i", "eth1", "-c1", "--immediate-mode", "arp or vlan"]
+    command = [
+        "timeout",
+        "20",
+        "tcpdump",
+        "-nne",
+        "-i",
+        "eth1",
+        "-c1",
+        "--immediate-mode",
+        "arp or (vlan and arp)",
+    ]
     with subprocess.Popen(
         ["ip", "netns", "exec", lan.name, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as capture:

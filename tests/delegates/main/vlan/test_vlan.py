@@ -48,11 +48,25 @@ def vlan(**keys: Any) -> dict[str, Any]:
     return {"cniVersion": "1.1.0", "name": "net", "type": "vlan", "master": "up0", "vlanId": 10, **keys}
 
 
+ARP = "arp or (vlan and arp)"
+"""Other links of the LAN's end say things of their own, in their VLANs."""
+
+
 def frames(lan: Netns, act: Callable[[], object], *, seconds: str = "10") -> str:
     """What tcpdump says of the first ARP request that the LAN's end gets while ``act`` is done."""
-    command = ["timeout", seconds, "tcpdump", "-nne", "-i", "eth0", "-c1", "--immediate-mode", "arp or vlan"]
+    command = [
+        "timeout",
+        seconds,
+        "tcpdump",
+        "-nne",
+        "-i",
+        "eth0",
+        "-c1",
+        "--immediate-mode",
+        "arp or (vlan and arp)",
+    ]
     with subprocess.Popen(
-        ["ip", "netns", "exec", lan.name, *command],
+        ["ip", "netns", "exec", lan.name, "timeout", seconds, *capture_one],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
