@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from multinet.errors import PluginFailed
 from tests.delegates.host_links.conftest import Machine
+from tests.support.frames import first_arp
 from tests.support.netns import Netns
 from tests.support.plugins import pings, refusal
 from tests.support.wait import until
@@ -39,32 +38,6 @@ def uplink(address: str, **keys: Any) -> dict[str, Any]:
     return {key: value for key, value in conf.items() if key != "master"}
 
 
-def frames(lan: Netns, act: Callable[[], object]) -> str:
-    """What tcpdump says of the first ARP request that the LAN's end gets while ``act`` is done."""
-    command = [
-        "timeout",
-        "20",
-        "tcpdump",
-        "-nne",
-        "-i",
-        "eth1",
-        "-c1",
-        "--immediate-mode",
-        "arp or (vlan and arp)",
-    ]
-    with subprocess.Popen(
-        ["ip", "netns", "exec", lan.name, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as capture:
-        assert capture.stderr is not None
-        for line in capture.stderr:
-            if "listening on" in line:
-                break
-        while capture.poll() is None:  # it has seen one, or its time is over
-            act()
-        said, _ = capture.communicate()
-    return said
-
-
 def test_pods_share_a_vlan_that_is_tagged_on_the_wire_and_goes_with_the_last(
     machine: Machine, lan: Netns, pods
 ):
@@ -72,7 +45,7 @@ def test_pods_share_a_vlan_that_is_tagged_on_the_wire_and_goes_with_the_last(
     one = machine.attach(first, on("macvlan", "10.1.2.1/24")).add()
     two = machine.attach(second, on("macvlan", "10.1.2.2/24"), "c2").add()
 
-    assert "vlan 100," in frames(lan, lambda: pings(first, "10.1.2.77", seconds=0.2))
+    assert "vlan 100," in first_arp(lan, "eth1", lambda: pings(first, "10.1.2.77", seconds=0.2))
     for pod in (first, second):
         until(lambda pod=pod: pings(pod, PEER), what="a ping in the VLAN")
     link = machine.link("eth1.100")

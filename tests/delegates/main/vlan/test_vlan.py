@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.delegates.damage import (
     in_pod,
     is_seen_and_goes,
 )
+from tests.support.frames import first_arp
 from tests.support.ipam import reserved
 from tests.support.netns import Netns
 from tests.support.plugins import Attachment, pings, refusal
@@ -48,44 +48,11 @@ def vlan(**keys: Any) -> dict[str, Any]:
     return {"cniVersion": "1.1.0", "name": "net", "type": "vlan", "master": "up0", "vlanId": 10, **keys}
 
 
-ARP = "arp or (vlan and arp)"
-"""Other links of the LAN's end say things of their own, in their VLANs."""
-
-
-def frames(lan: Netns, act: Callable[[], object], *, seconds: str = "10") -> str:
-    """What tcpdump says of the first ARP request that the LAN's end gets while ``act`` is done."""
-    command = [
-        "timeout",
-        seconds,
-        "tcpdump",
-        "-nne",
-        "-i",
-        "eth0",
-        "-c1",
-        "--immediate-mode",
-        "arp or (vlan and arp)",
-    ]
-    with subprocess.Popen(
-        ["ip", "netns", "exec", lan.name, "timeout", seconds, *capture_one],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as capture:
-        assert capture.stderr is not None
-        for line in capture.stderr:
-            if "listening on" in line:
-                break
-        while capture.poll() is None:  # it has seen one, or its time is over
-            act()
-        said, _ = capture.communicate()
-    return said
-
-
 def test_what_the_container_sends_is_tagged_and_arrives_in_its_vlan_only(attach, pods, lan, ranges):
     first, second = pods(2)
     ipam = ranges("10.1.2.0/24", "fd01:2::/64")
     attach(first, vlan(ipam=ipam)).add().check()
-    said = frames(lan, lambda: pings(first, PEER))
+    said = first_arp(lan, "eth0", lambda: pings(first, PEER))
     assert "ethertype 802.1Q" in said
     assert "vlan 10," in said
     until(lambda: pings(first, PEER), what="a ping in VLAN 10")
