@@ -6,13 +6,13 @@ CNI 1.1, "Version considerations" and "Configuration format". An absent or empty
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 from multinet.cni import jsonkeys
 from multinet.cni.jsonkeys import quoted
-from multinet.errors import DecodingFailure, IncompatibleVersion, MultinetError
+from multinet.errors import DecodingFailure, IncompatibleVersion
 
 SUPPORTED: Final = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
 CURRENT: Final = "1.1.0"
@@ -86,23 +86,3 @@ def version_answer(supported: Sequence[str]) -> bytes:
     """What VERSION prints."""
     listed = ",".join(map(quoted, supported))
     return f'{{"cniVersion":"{CURRENT}","supportedVersions":[{listed}]}}\n'.encode()
-
-
-def read_version_answer(answer: bytes) -> tuple[str, ...]:
-    """The versions of a plugin that printed this for VERSION and succeeded. Raises DecodingFailure."""
-    try:
-        said = jsonkeys.load(answer)
-        if not isinstance(said, Mapping):
-            raise DecodingFailure(f"expected an object, got {jsonkeys.kind(said)}")
-        said = jsonkeys.fold(said, ("cniVersion", "supportedVersions"))
-        own = jsonkeys.string(said, "cniVersion")
-        supported = jsonkeys.strings(said, "supportedVersions")
-    except MultinetError as error:
-        raise jsonkeys.reworded(error, "decoding version info: ", DecodingFailure) from None
-    if not own:
-        raise DecodingFailure("decoding version info: missing field cniVersion")
-    if supported:
-        return supported
-    if own == "0.2.0":  # the last one whose VERSION did not tell
-        return SUPPORTED[:2]
-    raise DecodingFailure("decoding version info: missing field supportedVersions")

@@ -90,10 +90,11 @@ def test_the_text_is_a_tree_of_what_stands_on_what(shape: Topology) -> None:
     ]
 
 
-def test_what_looks_like_markup_or_a_picture_stays_as_it_is() -> None:
+def test_what_looks_like_markup_or_a_picture_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     odd = interface("[red]x", mac="02:00:ab:00:00:01", network=":ok:")
     view = NodeView(node=Node(name="n", here=True), links=(), pods=(pod("a", odd),))
-    _, row = text.rendered(text.pods_table([view])).splitlines()
+    text.show(text.pods_table([view]))
+    _, row = capsys.readouterr().out.splitlines()
     assert row.split() == ["n", "default/a", "up", "[red]x", ":ok:", "02:00:ab:00:00:01"]
 
 

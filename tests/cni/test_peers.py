@@ -56,7 +56,6 @@ def test_version_is_answered_byte_for_byte(peers: Path, type_: str, since: str) 
     served = versions.SUPPORTED[versions.SUPPORTED.index(since) :]
     done = run(peers / type_, {"CNI_COMMAND": "VERSION"})
     assert done.stdout == versions.version_answer(served)
-    assert versions.read_version_answer(done.stdout) == served
 
 
 def test_who_runs_it_by_hand_is_told_the_same(peers: Path) -> None:

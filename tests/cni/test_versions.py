@@ -108,40 +108,6 @@ def test_version_prints_the_newest_version_and_what_is_served():
     )
 
 
-@pytest.mark.parametrize(
-    ("answer", "served"),
-    [
-        (versions.version_answer(versions.SUPPORTED), versions.SUPPORTED),
-        (b'{"cniVersion": "2.0.0", "supportedVersions": ["2.0.0"]}', ("2.0.0",)),
-        (b'{"CNIVersion": "0.2.0"}', ("0.1.0", "0.2.0")),
-        (b'{"cniVersion": "0.2.0", "supportedVersions": null}', ("0.1.0", "0.2.0")),
-    ],
-)
-def test_what_a_plugin_serves_is_read_from_its_answer(answer: bytes, served: tuple[str, ...]) -> None:
-    assert versions.read_version_answer(answer) == served
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (b"{}", "missing field cniVersion"),
-        (b'{"cniVersion": "0.3.0"}', "missing field supportedVersions"),
-        (b'{"cniVersion": "1.0.0", "supportedVersions": []}', "missing field supportedVersions"),
-        (b'{"cniVersion": 1}', "cniVersion: expected a string, got a number"),
-        (
-            b'{"cniVersion": "1.0.0", "supportedVersions": [1]}',
-            "supportedVersions[0]: expected a string, got a number",
-        ),
-        (b'"1.0.0"', "expected an object, got a string"),
-        (b"", "unexpected end of JSON input: there is nothing in it"),
-    ],
-)
-def test_an_answer_to_version_that_says_nothing_is_refused(answer: bytes, message: str) -> None:
-    with pytest.raises(DecodingFailure) as caught:
-        versions.read_version_answer(answer)
-    assert str(caught.value) == f"decoding version info: {message}"
-
-
 def test_the_answer_to_version_is_json():
     assert json.loads(versions.version_answer(versions.SUPPORTED)) == {
         "cniVersion": "1.1.0",

@@ -24,14 +24,6 @@ def show(*things: RenderableType) -> None:
         console.print(thing)
 
 
-def rendered(thing: RenderableType) -> str:
-    """The same as text, coloured where stdout is a terminal."""
-    console = _console()
-    with console.capture() as captured:
-        console.print(thing)
-    return captured.get()
-
-
 def pods_table(nodes: Iterable[NodeView]) -> Table:
     """A row an interface, but for lo."""
     table = _table("NODE", "POD", "STATE", "INTERFACE", "NETWORK", "ADDRESSES", "MAC")

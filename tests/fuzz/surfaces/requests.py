@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from multinet.cni import versions
 from multinet.cni.args import Args
 from multinet.cni.request import Request, Verb
 from multinet.cni.wire import MIDDLE, NEWEST, OLDEST, result_of_plugin, result_to_json
@@ -138,16 +137,9 @@ def _read_failure(told: tuple[int, bytes, bytes]) -> None:
     raise failure("theirs", *told)
 
 
-def _versions(dice: Random) -> bytes:
-    return damage.json_bytes(dice, {"cniVersion": "1.1.0", "supportedVersions": ["0.4.0", "1.0.0", "1.1.0"]})
-
-
 SURFACES = (
     Surface(name="environment and stdin", of="request", make=_request, open=pure(_read_request)),
     Surface(name="CNI_ARGS", of="request", make=_args, open=pure(_read_args)),
     Surface(name="result of a program", of="result", make=_result, open=pure(_read_result)),
     Surface(name="error of a program", of="result", make=_failure, open=pure(_read_failure)),
-    Surface(
-        name="versions of a program", of="result", make=_versions, open=pure(versions.read_version_answer)
-    ),
 )
