@@ -262,8 +262,10 @@ class Agent:
         begun = {"socket": self._deaf}
         return Probes(self.settings.agent.metrics, self._metrics, live=live, ready=self._ready(), start=begun)
 
-    def _open_status_page(self) -> Door:
-        """Its room is only loaded where it is wanted. Raises MultinetError for an address that it may not have."""
+    def _open_status_page(self) -> Door | None:
+        """None where it can't be served, which pods don't wait for. Its room is only loaded where it is wanted.
+        Raises MultinetError for an address that it may not have.
+        """
         from multinet.daemon.page.door import StatusDoor
         from multinet.daemon.page.sources import Sources
 
@@ -282,8 +284,9 @@ class Agent:
         )
         try:
             door.start()
-        except IOFailure as error:  # whoever has that address: pods don't wait for it
+        except IOFailure as error:  # somebody else has that address
             log.warn("status page not served", error=str(error))
+            return None
         return door
 
     def _ready(self) -> dict[str, Callable[[], str]]:
