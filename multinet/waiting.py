@@ -8,8 +8,8 @@ addresses; they meet here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 Aside = Callable[[], AbstractContextManager[None]]
 Remaining = Callable[[], float]
@@ -17,12 +17,19 @@ Remaining = Callable[[], float]
 _thread = threading.local()
 
 
-def gives_up(aside: Aside | None, remaining: Remaining | None = None) -> None:
-    """From now on, the calling thread waits inside ``aside()``; None: it holds nothing that others need. It waits
-    no longer than ``remaining()`` seconds, which may become less at any moment.
-    """
+def gives_up(aside: Aside | None) -> None:
+    """From now on, the calling thread waits inside ``aside()``; None: it holds nothing that others need."""
     _thread.aside = aside
+
+
+@contextmanager
+def within(remaining: Remaining) -> Iterator[None]:
+    """The calling thread waits no longer than ``remaining()`` seconds, which may become less at any moment."""
     _thread.remaining = remaining
+    try:
+        yield
+    finally:
+        _thread.remaining = None
 
 
 def waiting() -> AbstractContextManager[None]:

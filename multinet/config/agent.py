@@ -37,8 +37,9 @@ REQUEST_SECONDS = 110.0
 GRACE_SECONDS = 20.0
 """To finish or undo what is in work at a stop; below the 30 s a pod is given (terminationGracePeriodSeconds)."""
 
-KERNEL_ADDS = 3
-"""ADDs in the kernel at once: one lock (rtnl_mutex) is behind all of it, and more only wait for each other."""
+KERNEL_ADDS = 1
+"""ADDs that compute and make things in the kernel at once (``daemon.turn``): more only wait for each other, with much
+ado."""
 
 RECONCILE_SECONDS = 300
 RECONCILE_MOST = 64

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from threading import Semaphore
 from typing import Any, Final, Protocol
 
 from multinet import log
@@ -25,7 +24,7 @@ from multinet.daemon.recording import document
 from multinet.daemon.recording.notes import NotedCluster, NotedConfigurations, NotedRunner, Notes
 from multinet.daemon.recording.recordings import Recordings
 from multinet.daemon.server import Served
-from multinet.daemon.turn import SteppingAside, Turn
+from multinet.daemon.turn import SteppingAside, Turn, Turns
 from multinet.deadline import Deadline
 from multinet.delegate import registry, serve
 from multinet.delegate.doors import HostLinks
@@ -87,7 +86,7 @@ class World(Protocol):
     def boot_id(self) -> str: ...
 
     @property
-    def kernel(self) -> Semaphore: ...
+    def turns(self) -> Turns: ...
 
     def cluster(self, deadline: Deadline) -> Cluster:
         """The cluster as one request sees it."""
@@ -187,7 +186,7 @@ class Service:
         world = self._world
         settings = world.settings
         host_links = world.host_links
-        turn = Turn(world.kernel, served.deadline)
+        turn = Turn(world.turns, served.deadline)
         runner: Runner = SteppingAside(served.caller, turn)
         cluster = world.cluster(served.deadline)
         configurations = world.configurations
@@ -212,7 +211,7 @@ class Service:
             boot_id=world.boot_id,
             deadline=served.deadline,
             asked=time.time() - (time.monotonic() - began) - served.waited,
-            kernel=lambda: turn,
+            turn=lambda: turn,
             not_ready=world.not_ready,
             added=self._listener.added(request_id),
         )

@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import Final
 
 from multinet import log
 from multinet.config import Settings
 from multinet.daemon.late import Late, PatientCluster
 from multinet.daemon.primary import Primary
+from multinet.daemon.turn import Turns
 from multinet.deadline import Deadline
 from multinet.delegate.host_links import HostLinks
 from multinet.delegate.registry import Registry
@@ -68,7 +68,7 @@ class World:
         )
         self.device_info = DeviceInfoFolder(settings.device_info_dir)
         self.configurations = ConfigurationFiles(settings.conf_dir, primary)
-        self.kernel = BoundedSemaphore(settings.agent.kernel_adds)
+        self.turns = Turns(settings.agent.kernel_adds)
         self.boot_id = BOOT_ID.read_text(encoding="ascii").strip()
         self.late = Late(settings.state_dir / "late-status", self._publish)
         self._began = time.monotonic()

@@ -36,6 +36,7 @@ from multinet.errors import (
     strerror,
 )
 from multinet.steps import step
+from multinet.waiting import waiting
 
 TIMEOUT_SECONDS = 110.0
 """How long an executable may take. The kubelet gives a sandbox about two minutes; we must answer before it.
@@ -203,7 +204,8 @@ class Here:
         process = _start(file, env)
         seconds = self._deadline.limit(TIMEOUT_SECONDS)
         try:
-            stdout, stderr = exchange(process, stdin, seconds=seconds, most=OUTPUT_BYTES)
+            with waiting():
+                stdout, stderr = exchange(process, stdin, seconds=seconds, most=OUTPUT_BYTES)
         except subprocess.TimeoutExpired:
             raise too_late(type_, env["CNI_COMMAND"], file, seconds) from None
         except TooMuch:

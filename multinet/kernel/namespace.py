@@ -25,6 +25,7 @@ from multinet.kernel import sysctl
 from multinet.kernel.errors import translate
 from multinet.kernel.rtnl import Rtnl, new_socket, prepared
 from multinet.kernel.sysctl import Setting
+from multinet.waiting import waiting
 
 T = TypeVar("T")
 
@@ -236,8 +237,9 @@ def run_in(
             outcome.append(error)
 
     thread = Thread(target=work, name=f"run {argv[0]}")
-    thread.start()
-    thread.join()
+    with waiting():
+        thread.start()
+        thread.join()
     (done,) = outcome
     if isinstance(done, OSError):
         raise translate(done.errno or 0, f"run {argv[0]}") from done

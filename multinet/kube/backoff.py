@@ -6,6 +6,7 @@ import random
 import time
 
 from multinet.deadline import Deadline
+from multinet.waiting import waiting
 
 FIRST_SECONDS = 0.1
 MOST_SECONDS = 10.0
@@ -37,5 +38,6 @@ class Backoff:
 def pause(seconds: float, deadline: Deadline) -> None:
     """Sleep so long, or until nothing of the deadline remains."""
     end = time.monotonic() + seconds
-    while (left := deadline.limit(end - time.monotonic())) > 0:
-        time.sleep(min(left, LOOK_SECONDS))
+    with waiting():
+        while (left := deadline.limit(end - time.monotonic())) > 0:
+            time.sleep(min(left, LOOK_SECONDS))

@@ -13,6 +13,7 @@ from multinet import __version__
 from multinet.kube.access import Access
 from multinet.kube.credentials import Credentials
 from multinet.kube.http import Connection, Reply
+from multinet.waiting import waiting
 
 KEPT = 40
 """The agent's workers (32 by default) and its events; more than that are not kept."""
@@ -139,6 +140,7 @@ class Connections:
         connection.close()
 
     def _new(self, tls: ssl.SSLContext | None, seconds: float) -> Connection:
-        made = Connection.to(self._host, self._port, seconds)
-        made.set(_SOCKET_OPTIONS)
-        return made if tls is None else made.encrypt(tls, self._access.server_name or self._host)
+        with waiting():
+            made = Connection.to(self._host, self._port, seconds)
+            made.set(_SOCKET_OPTIONS)
+            return made if tls is None else made.encrypt(tls, self._access.server_name or self._host)

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final
 
+from multinet.waiting import waiting
+
 PIECE = 16 << 10
 """Bytes a read. A record of TLS is not longer, and a read brings one at the most."""
 LONGEST_HEAD = 64 << 10
@@ -94,6 +96,10 @@ class Connection:
         """A server says nothing unasked: what there is to read, or an error, is the connection's end."""
         return self.free and not self._received and not self._readable.poll(0)
 
+    def readable(self) -> bool:
+        decrypted = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
+        return bool(decrypted or self._readable.poll(0))
+
     def ask(self, request: bytes, seconds: float, within: float = inf) -> Reply:
         """Come back with the head of the answer. ``seconds`` of silence, now or later: raises Silent; and so does an
         answer that is not there as a whole ``within`` so many, be it that it comes byte by byte.
@@ -141,7 +147,8 @@ class Connection:
         if time.monotonic() > self._until:
             raise Silent("it takes too long")
         try:
-            more = self._socket.recv(PIECE)
+            with waiting():
+                more = self._socket.recv(PIECE)
         except OSError as error:
             raise _failure(error) from error
         if not more:
@@ -190,6 +197,10 @@ class Reply:
             self._lasts = False
             yield from self._rest()
         self._connection.free = self._lasts
+
+    def readable(self) -> bool:
+        """Has anything come from the server that was not taken in yet?"""
+        return self._connection.readable()
 
     def cut(self) -> None:
         self._connection.cut()

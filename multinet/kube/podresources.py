@@ -14,6 +14,7 @@ from multinet.deadline import Deadline
 from multinet.errors import TryAgain, inside
 from multinet.kube import grpc, protobuf
 from multinet.plan import Pod
+from multinet.waiting import waiting
 
 SERVICE: Final = "/v1.PodResourcesLister"
 
@@ -89,13 +90,15 @@ class PodResources:
         pause = FIRST_PAUSE
         while True:
             try:
-                return grpc.call(self._path, f"{SERVICE}/{method}", message, limit)
+                with waiting():
+                    return grpc.call(self._path, f"{SERVICE}/{method}", message, limit)
             except grpc.Refused as refused:
                 if refused.status != grpc.RESOURCE_EXHAUSTED:
                     raise
                 if pause >= limit.remaining():
                     raise TryAgain(refused.message, hint="the runtime will try again") from refused
-            time.sleep(pause * random.uniform(0.5, 1))
+            with waiting():
+                time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LONGEST_PAUSE)
 
 

@@ -18,11 +18,17 @@ from multinet.verbs.delete import recall, scene_of, take_back
 from multinet.verbs.held import refuse_held_devices
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
+from multinet.waiting import within
 
 
 def add(request: Request, node: Node) -> bytes:
     """The answer, in the version asked for. Raises whatever stood in the way; then nothing is left."""
     refuse_before_ready(node)
+    with log.entering("turn", node.turn()):
+        return in_turn(request, node)
+
+
+def in_turn(request: Request, node: Node) -> bytes:
     lock = node.records.lock(request.container_id, remaining=node.deadline.remaining)
     with log.entering("lock", lock), node.open_scene(request) as scene:
         with log.phase("plan"):
@@ -45,7 +51,7 @@ def add(request: Request, node: Node) -> bytes:
             refuse_held_devices(plan, node)
             undo.push("remove the device-info files", lambda: node.device_info.remove(plan))
             node.device_info.prepare(plan)
-            with log.entering("turn", node.kernel()), log.phase("delegates"):
+            with log.phase("delegates"), within(node.deadline.remaining):
                 results = pipeline.run(chains, scene, undo, node.deadline)
             outcomes = tuple(
                 outcome(one, result, node) for one, result in zip(plan.attachments, results, strict=True)

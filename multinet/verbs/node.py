@@ -113,8 +113,8 @@ class Node:
     """When the request must be over."""
     asked: float = field(default_factory=time.time)
     """When the request came in."""
-    kernel: Callable[[], AbstractContextManager[object]] = nullcontext
-    """Held while an ADD makes things: more than a few at once only wait for each other in the kernel."""
+    turn: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Held by an ADD but while it waits: many that compute and make things at once only hinder each other."""
     not_ready: Callable[[], str] = str
     """Why an ADD could not be served now; "" when it could."""
     added: Added = lambda plan, outcomes: None

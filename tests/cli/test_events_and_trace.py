@@ -145,7 +145,7 @@ class TestWithAnAgent:
         told = json.loads(run("trace", f"[{request}]", "--config", str(node.config), "-o", "json").stdout)
         shown = run("trace", request, "--config", str(node.config)).stdout.splitlines()
 
-        assert [one["name"] for one in told["phases"]] == ["lock", "plan", "gc", "turn", "delegates"]
+        assert [one["name"] for one in told["phases"]] == ["turn", "lock", "plan", "gc", "delegates"]
         assert [(one["type"], one["verb"], one["interface"], one["failed"]) for one in told["calls"]] == [
             ("bridge", "ADD", "eth0", False),
             ("host-local", "ADD", "eth0", False),
@@ -153,7 +153,7 @@ class TestWithAnAgent:
         ]
         assert [line.split("  ")[0] for line in shown] == [
             *("request", "verb", "pod", "container", "interface", "began", "took", "networks", "failed"),
-            *("code", "", "PART", "lock", "plan", "gc", "turn", "delegates", "", "", ""),
+            *("code", "", "PART", "turn", "lock", "plan", "gc", "delegates", "", "", ""),
         ]
         assert shown[8] == f"failed     {told['error']}"
 

@@ -51,10 +51,10 @@ def test_the_same_answer_comes_of_it_and_nothing_stays(file: Write, host: Netns)
     assert parts == [
         *(
             "PART",
+            "turn",
             "lock",
             "plan",
             "gc",
-            "turn",
             "delegates",
             "bridge (pods, eth0)",
             "host-local (pods, eth0)",

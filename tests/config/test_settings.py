@@ -117,7 +117,7 @@ def test_an_empty_file_means_the_defaults(write: Write) -> None:
         queue_seconds=60.0,
         request_seconds=110.0,
         grace_seconds=20.0,
-        kernel_adds=3,
+        kernel_adds=1,
         metrics="unix:/run/multinet/probes.sock",
         history=256,
         record="failures",

@@ -171,7 +171,7 @@ def test_a_network_whose_plugin_is_the_meta_plugin_is_refused_before_it_calls_it
 def test_addresses_that_are_being_tested_keep_no_other_pod_waiting(
     node: AgentNode, sandbox: MakeSandbox, control_plane: ControlPlane, kube_namespace: str
 ):
-    """A second or two each (RFC 4862, duplicate address detection), and three pods are in the kernel at once."""
+    """A second or two each (RFC 4862, duplicate address detection), and one ADD works at a time."""
     conf = {"cniVersion": "1.1.0", "type": "macvlan", "master": "br0", "ipam": node.host_local("fd00:5::/64")}
     kubeobjects.nad(control_plane, kube_namespace, "six", conf)
     node.call("ADD", sandbox()).ok()  # makes br0

@@ -53,7 +53,7 @@ def begin_all(
 def test_adds_that_hang_hold_up_nobody_else_while_there_are_workers(
     node: AgentNode, gate: Gate, sandbox: MakeSandbox
 ):
-    hanging = [sandbox("held") for _ in range(HEAVY - 1)]  # more than may be in the kernel at once
+    hanging = [sandbox("held") for _ in range(HEAVY - 1)]  # more than may work at once
     calls = begin_all(node, gate, "ADD", hanging)
     others = [sandbox() for _ in range(4)]
     for said in node.at_once("ADD", others):

@@ -132,6 +132,29 @@ def test_a_server_that_does_not_answer_holds_up_a_pod_no_longer_than_it_may(
 
 
 @pytest.mark.usefixtures("net_a")
+def test_a_server_that_does_not_answer_holds_up_no_other_pod(
+    make_node: MakeNode, plane: ControlPlane, sandbox: MakeSandbox
+):
+    node = make_node().start()
+    waiting, others = [sandbox("net-a") for _ in range(3)], [sandbox() for _ in range(3)]
+    plane.freeze_apiserver()
+    try:
+        calls = [node.begin("ADD", one) for one in waiting]
+        until(lambda: len(node.records()) == len(waiting), what="all of them to be in work")
+        for said in node.at_once("ADD", others):
+            said.ok()
+        assert [call.poll() for call in calls] == [None] * len(calls)
+        turns = [line["phases"]["turn"] for line in node.lines() if line.get("verb") == "ADD"]
+        assert (len(turns), max(turns) < 1000) == (len(others), True), turns
+        for call in calls:
+            node.end(call).ok()
+    finally:
+        plane.thaw_apiserver()
+    for said in node.at_once("DEL", [*waiting, *others]):
+        said.ok()
+
+
+@pytest.mark.usefixtures("net_a")
 def test_a_server_that_does_not_answer_holds_up_the_agents_end_no_longer_than_its_pod_has(
     make_node: MakeNode, plane: ControlPlane, sandbox: MakeSandbox
 ):

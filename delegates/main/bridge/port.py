@@ -12,6 +12,7 @@ from multinet.kernel import links
 from multinet.kernel.links import End, Link
 from multinet.kernel.namespace import Namespace
 from multinet.kernel.rtnl import Message
+from multinet.waiting import waiting
 
 DEFAULT_VLAN = 1
 MULTICAST, LOCAL = 0x01, 0x02
@@ -88,7 +89,8 @@ def await_up(host: Namespace, far: End, bridge: Link) -> tuple[Link, Link]:
     """
     for delay in UP_DELAYS_SECONDS:
         if delay:
-            time.sleep(delay)
+            with waiting():
+                time.sleep(delay)
         now, bridge = links.get_each(host.rtnl, far.index, bridge.index)
         if now.operstate == links.OPER_UP:
             return now, bridge

@@ -14,6 +14,7 @@ from multinet.kernel.addresses import SCOPE_UNIVERSE, Addr
 from multinet.kernel.links import Link
 from multinet.kernel.routes import RouteEntry
 from multinet.kernel.rtnl import Rtnl
+from multinet.waiting import waiting
 
 LOOKS_SECONDS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
 """How long to wait for a restored address to be routed, look by look: the reference's pace."""
@@ -89,7 +90,8 @@ def await_routed(net: Rtnl, link: Link, one: Addr, table: int) -> None:
     alone = ip_interface(one.address.ip)
     for delay in LOOKS_SECONDS:
         if delay:
-            time.sleep(delay)
+            with waiting():
+                time.sleep(delay)
         if any(entry.dst == alone for entry in routes.dump(net, 6, table, link.index)):
             return
     raise KernelError(

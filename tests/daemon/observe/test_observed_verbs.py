@@ -186,7 +186,7 @@ def test_the_lines_of_add_check_and_del_tell_their_networks_and_phases(
         "seconds": "T",
     }
     made = {"lock": "T", "plan": "T", "gc": "T", "turn": "T", "delegates": "T", "publish": "T"}
-    stood = {"lock": "T", "plan": "T", "publish": "T"}
+    stood = {"turn": "T", "lock": "T", "plan": "T", "publish": "T"}
     brief = {"lock": "T", "delegates": "T"}
     assert [masked(line) for line in logged()] == [
         {**common, "verb": "ADD", "phases": made},

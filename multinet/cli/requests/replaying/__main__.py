@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from threading import Semaphore
 from typing import Any, Final
 
 from multinet import log, timing
@@ -21,7 +20,7 @@ from multinet.cni.request import Request, Verb, require_verb_version
 from multinet.cni.versions import SUPPORTED, reconcile
 from multinet.config import Settings
 from multinet.daemon.history import History
-from multinet.daemon.turn import Turn
+from multinet.daemon.turn import Turn, Turns
 from multinet.deadline import Deadline
 from multinet.delegate.host_links import HostLinks
 from multinet.delegate.registry import Registry, residents
@@ -91,7 +90,7 @@ def replay(recording: dict[str, Any]) -> dict[str, Any]:
             open_scene=partial(open_scene, host_links=host_links),
             boot_id=boot_id,
             deadline=deadline,
-            kernel=lambda: Turn(Semaphore(), deadline),
+            turn=lambda: Turn(Turns(1), deadline),
         )
 
     history = History(1)
