@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,11 +139,16 @@ class Conflist:
 
 def content(agent: AgentSettings, capabilities: Iterable[str]) -> bytes:
     """The file, the same to the letter for the same settings and capabilities."""
+    return _content(agent.cni_version, agent.network_name, frozenset(capabilities))
+
+
+@lru_cache(maxsize=1)  # it is compared with what stands there every second
+def _content(version: str, name: str, capabilities: frozenset[str]) -> bytes:
     versions: dict[str, Any] = {"cniVersion": OLDEST_READ, "cniVersions": list(OFFERED)}
-    if agent.cni_version:
-        versions = {"cniVersion": agent.cni_version}
-    declared = dict.fromkeys(sorted({*capabilities, POD_ANNOTATIONS}), True)
-    conflist = {**versions, "name": agent.network_name, "plugins": [{"type": TYPE, "capabilities": declared}]}
+    if version:
+        versions = {"cniVersion": version}
+    declared = dict.fromkeys(sorted(capabilities | {POD_ANNOTATIONS}), True)
+    conflist = {**versions, "name": name, "plugins": [{"type": TYPE, "capabilities": declared}]}
     return json.dumps(conflist, indent=2).encode() + b"\n"
 
 

@@ -290,9 +290,14 @@ class Server:
     def _forget(self, connection: Connection) -> None:
         """Whoever takes it out of the table closes it."""
         if self._connections.pop(connection.socket.fileno(), None) is not None:
+            self._stop_watching(connection)
+            connection.close()
+
+    def _stop_watching(self, connection: Connection) -> None:
+        if connection.watched:
+            connection.watched = False
             with suppress(OSError, ValueError):  # ValueError: the agent has stopped meanwhile
                 self._epoll.unregister(connection.socket.fileno())
-            connection.close()
 
     # --- the workers ---
 
@@ -325,6 +330,8 @@ class Server:
                     deadline=deadline,
                 )
             )
+            # The caller ends when it has its answer, and the reader would wake up to hear of it.
+            self._stop_watching(connection)
             if not caller.answer(code, said):
                 log.warn("nobody waited for the answer", pid=connection.pid)
         finally:

@@ -23,6 +23,10 @@ CONFIG_SOURCE: Final = "kubernetes.io/config.source"
 CONFIG_HASH: Final = "kubernetes.io/config.hash"
 """A static pod's UID as the kubelet and the runtime have it. The one at the API, its mirror, has another."""
 
+REST_SECONDS: Final = 0.05
+"""How old what is known of a pod may get for want of looking. A node that fills up hears of each of its pods several
+times, of its networks' status too, and a thread that wakes up for each takes the interpreter from an ADD."""
+
 READ: Final = (NETWORKS, DEFAULT_NETWORK, CONFIG_SOURCE, CONFIG_HASH)
 
 METADATA: Final = Accept(
@@ -47,6 +51,7 @@ class PodCache:
             query={"fieldSelector": f"spec.nodeName={node_name}"},
             accept=METADATA,
             read_seconds=read_seconds,
+            rest_seconds=REST_SECONDS,
         )
 
     def get(self, namespace: str, name: str) -> Pod | None:

@@ -54,6 +54,10 @@ class Stream:
         except Unanswered as error:
             raise no_answer(self._target, self._server, error) from error
 
+    def nothing_came(self) -> bool:
+        """Would the next object have to be waited for, as far as is known without reading?"""
+        return not self._reply.readable()
+
     def cut(self) -> None:
         """From another thread: whoever waits for the next object has waited enough."""
         with suppress(OSError):  # it has ended by itself

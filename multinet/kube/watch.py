@@ -82,7 +82,9 @@ class Reflector(Generic[K, V]):
         query: Mapping[str, str] | None = None,
         accept: Accept | None = None,
         read_seconds: float = READ_SECONDS,
+        rest_seconds: float = 0,
     ) -> None:
+        """``rest_seconds``: how long what comes after an event may lie; what comes meanwhile is read in one go."""
         self.name = name
         self.problem = ""
         """Why the server isn't heard; "" while it is."""
@@ -92,6 +94,7 @@ class Reflector(Generic[K, V]):
         self._query = dict(query or {})
         self._accept = accept or Accept()
         self._read_seconds = read_seconds
+        self._rest_seconds = rest_seconds
         self._items: dict[K, V] = {}
         self._page_objects = PAGE
         self._version = ""
@@ -224,6 +227,8 @@ class Reflector(Generic[K, V]):
             try:
                 for event in stream:
                     self._apply(event)
+                    if self._rest_seconds and stream.nothing_came():
+                        self._stopping.wait(self._rest_seconds)
             finally:
                 steady = min(STEADY_SECONDS, self._read_seconds)
                 self._good = self._good or time.monotonic() - began >= steady
