@@ -62,6 +62,8 @@ class Addr:
 
 
 _U32 = Struct("=I")
+_decoded = lru_cache(maxsize=256)(Addr.of)
+"""A gateway's address is told in the same bytes on every ADD."""
 
 
 @lru_cache(maxsize=256)
@@ -98,7 +100,7 @@ def dump(net: Rtnl, index: int | None = None, family: int | None = None) -> list
     """The addresses of a link, or of all; of family 4 or 6, or of both."""
     number = FAMILIES[family] if family else 0
     message = Message(doing="list addresses", type=RTM_GETADDR, body=_ifaddr(number, 0, 0, 0, index or 0))
-    found = [Addr.of(body) for body in net.dump(message)]
+    found = [_decoded(body) for body in net.dump(message)]
     # A kernel without a family answers for all of them.
     return [addr for addr in found if family in (None, addr.address.version)]
 

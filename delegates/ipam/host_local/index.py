@@ -90,6 +90,8 @@ class Index:
         self._contents: dict[str, bytes] = {}
         self._names: dict[bytes, list[str]] = {}
         self.taken = {4: Taken(), 6: Taken()}
+        self.last: dict[int, str] = {}
+        """What was given last from a range set, as far as it was us. Whoever else gives one changes the folder."""
 
     @classmethod
     def read(cls, folder: str) -> Self:

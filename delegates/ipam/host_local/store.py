@@ -97,7 +97,9 @@ class Store:
     def last_reserved(self, number: int) -> IP | None:
         """The address given last from that range set. What can't be read is as good as none."""
         try:
-            text = files.read(f"{self._folder}/{LAST}{number}").decode(errors="replace")
+            text = self.index.last.get(number)
+            if text is None:
+                text = files.read(f"{self._folder}/{LAST}{number}").decode(errors="replace")
             known = number_of(text)
             # It is another text each time, and reading an IPv4 address digit by digit costs as much as its file.
             return IPv4Address(known[1]) if known and known[0] == 4 else parse_ip(text)
@@ -107,6 +109,7 @@ class Store:
     def set_last_reserved(self, number: int, name: str) -> None:
         self._changed = True
         files.overwrite(f"{self._folder}/{LAST}{number}", name.encode())
+        self.index.last[number] = name
 
     def reserve(self, name: str, owner: bytes) -> bool:
         """The address of that name. False when it is taken. Raises IOFailure."""
