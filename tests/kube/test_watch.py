@@ -23,7 +23,6 @@ from tests.support.wait import until
 pytestmark = pytest.mark.cluster
 
 MARK = "example.org/mark"
-REST_SECONDS = 0.123
 Marks = Reflector[str, str]
 
 
@@ -354,41 +353,6 @@ def test_what_can_not_be_read_ends_no_thread_and_hides_no_other(field: Field):
 
     field.mark("b", "2")
     shows(reflector, {"a": "1", "b": "2", "d": "3"})
-
-
-class Rests(threading.Event):
-    """A reflector's word to stop, at which it also rests: until the test lets it go on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-        self.over = threading.Event()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        if timeout != REST_SECONDS:
-            return super().wait(timeout)
-        self.count += 1
-        self.over.wait(20)
-        return self.is_set()
-
-
-def test_what_comes_while_it_rests_is_read_in_one_go(field: Field, monkeypatch: pytest.MonkeyPatch):
-    reflector = field.reflector(rest_seconds=REST_SECONDS)
-    rests = Rests()
-    monkeypatch.setattr(reflector, "_stopping", rests)
-    field.start(reflector)
-    until(lambda: field.asked("watch"), what="the watch")
-
-    field.pod("a", "1")
-    until(lambda: rests.count == 1, what="a rest after what came first")
-    for number in range(20):
-        field.mark("a", f"{number}")
-    field.pod("b", "2")
-    until(lambda: reflector._stream is not None and not reflector._stream.nothing_came())
-    assert reflector.items() == {"a": "1"}
-    rests.over.set()
-    shows(reflector, {"a": "19", "b": "2"})
-    assert rests.count < 10
 
 
 def test_it_stops_within_a_second_while_it_listens(field: Field):
