@@ -72,7 +72,7 @@ CLUSTER = Network(
     name=PRIMARY,
     store=PRIMARY,
     plugins=({"type": "bridge", "bridge": "br0", "isGateway": True, "isDefaultGateway": True},),
-    subnets=("10.244.0.0/24",),
+    subnets=("10.244.0.0/16",),
 )
 
 FURTHER = {
