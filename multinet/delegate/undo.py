@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from multinet.waiting import waiting
+
 
 class Undo:
     """A stack of ways back. Leaving the block by an exception walks it to the end, whatever fails on the way.
@@ -47,4 +49,5 @@ class Undo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self.run(error)
+            with waiting():  # the kernel takes its time to let go of links
+                self.run(error)

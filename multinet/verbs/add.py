@@ -18,7 +18,7 @@ from multinet.verbs.delete import recall, scene_of, take_back
 from multinet.verbs.held import refuse_held_devices
 from multinet.verbs.node import Node
 from multinet.verbs.planning import plan_for
-from multinet.waiting import within
+from multinet.waiting import waiting, within
 
 
 def add(request: Request, node: Node) -> bytes:
@@ -91,11 +91,12 @@ def what_stands(request: Request, plan: Plan, scene: Scene, node: Node) -> tuple
     if record.phase is Phase.DONE and record.plan == plan and stands(record, scene):
         node.records.write(record)  # for a GC that came in before: this sandbox is not stale
         return tuple(outcome(one, record.results[one.ifname], node) for one in plan.attachments)
-    if record.plan.netns == request.netns:
-        take_back(record, scene, node)
-    else:
-        with scene_of(record, request, node) as there:
-            take_back(record, there, node)
+    with waiting():  # the kernel takes its time to let go of links
+        if record.plan.netns == request.netns:
+            take_back(record, scene, node)
+        else:
+            with scene_of(record, request, node) as there:
+                take_back(record, there, node)
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -11,6 +12,7 @@ import pytest
 
 from multinet.daemon.turn import SteppingAside, Turn, Turns
 from multinet.deadline import Deadline
+from multinet.delegate.undo import Undo
 from multinet.errors import PluginFailed, TryAgain
 from multinet.waiting import waiting
 from tests.support.wait import until
@@ -80,6 +82,15 @@ def test_who_waits_deep_down_makes_room_too() -> None:
         assert not free(turns)
     with waiting():
         assert free(turns)
+
+
+def test_who_undoes_makes_room_for_others() -> None:
+    turns = Turns(1)
+    seen: list[bool] = []
+    with suppress(TryAgain), Turn(turns, Deadline(60)), Undo() as undo:
+        undo.push("look", lambda: seen.append(free(turns)))
+        raise TryAgain("no")
+    assert (seen, free(turns)) == ([True], True)
 
 
 def test_who_has_no_turn_has_none_to_give() -> None:
