@@ -221,6 +221,12 @@ def ready(pod: Mapping[str, Any] | None) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
+def runs(pod: Mapping[str, Any] | None) -> bool:
+    """All of its containers, be it ready or not."""
+    told = pod["status"].get("containerStatuses", []) if pod else []
+    return bool(told) and all("running" in one["state"] for one in told)
+
+
 def entry(network: str, ifname: str, interface: Interface, **more: Any) -> dict[str, Any]:
     """What network-status is to tell of a network that has this interface."""
     return {

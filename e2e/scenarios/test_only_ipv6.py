@@ -11,7 +11,7 @@ import pytest
 
 from e2e.cluster.driver import Driver
 from e2e.cluster.multinet import Multinet
-from e2e.cluster.pods import PORT, Space, entry, ready
+from e2e.cluster.pods import PORT, Space, entry, ready, runs
 from e2e.scenarios.conftest import MakeCluster
 from e2e.scenarios.networks import host_local, macvlan
 from tests.support.places import path_of
@@ -113,6 +113,7 @@ def test_the_kubelet_probes_a_pod_over_its_primary_network(space: Space):
     right = probed(space, "right", node)
     wrong = probed(space, "wrong", node, port=WRONG_PORT)
     space.wait_ready(right)
+    until(lambda: runs(space.get(wrong)), seconds=PROBED_SECONDS, what="wrong to run")
     (address,) = space.addresses(wrong, "eth0")
     refused = f"Readiness probe failed: dial tcp [{address}]:{WRONG_PORT}: connect: connection refused"
     until(lambda: refused in space.events(wrong), seconds=PROBED_SECONDS, what="the probe of wrong to fail")
