@@ -142,7 +142,8 @@ class Player:
         self._judge_all(self._calls.ended)
 
     def _judge_all(self, ended: Sequence[Begun]) -> None:
-        for one in ended:
+        """Those that ran at the same time. What a DEL gave back, another of them may have by now."""
+        for one in sorted(ended, key=lambda one: one.verb != "DEL"):
             self._judge_one(one)
 
     def _judge_one(self, one: Begun) -> None:
